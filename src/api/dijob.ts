@@ -1,0 +1,92 @@
+/** The `DIJob` kind: one reinforcement-learning job. */
+import { z } from "zod";
+import type { KubeObject, Resource } from "../kube/mod.ts";
+import { GROUP, VERSION } from "./names.ts";
+import { POD_TEMPLATE, VOLUME } from "./pod_template.ts";
+
+/** `ALL` is v0.1.0's spelling of `All`; the empty text is what old manifests leave in place of `Running`. */
+export const CLEAN_POD_POLICIES = ["Running", "All", "None", "ALL", ""] as const;
+export type CleanPodPolicy = "Running" | "All" | "None";
+
+export const PHASES = ["Created", "Running", "Succeeded", "Failed"] as const;
+export type Phase = typeof PHASES[number];
+
+export const REPLICA_STATUS_KEYS = ["Coordinator", "Aggregator", "Collector", "Learner"] as const;
+export type ReplicaStatusKey = typeof REPLICA_STATUS_KEYS[number];
+
+const REPLICA = z.object({ template: POD_TEMPLATE });
+
+export const DIJOB_SPEC = z.object({
+  group: z.string().optional().describe("Free text for the user's own sorting; nothing reads it."),
+  priorityClassName: z.string().optional()
+    .describe("PriorityClass of every pod of the job; empty leaves what the templates say."),
+  cleanPodPolicy: z.enum(CLEAN_POD_POLICIES).default("Running").describe(
+    "Which pods go when the job has ended: Running (those that still run), All, or None. " +
+      "ALL means All, and the empty text means Running.",
+  ),
+  volumes: z.array(VOLUME).optional().describe("Volumes added to every pod of the job."),
+  coordinator: REPLICA.describe("Hands out the work; the job ends when it ends."),
+  collector: REPLICA.optional().describe("Simulates and gathers data."),
+  learner: REPLICA.optional().describe("Trains."),
+}).describe("What the user wants.");
+
+export const REPLICA_COUNTS = z.object({
+  active: z.int32().min(0).optional(),
+  succeeded: z.int32().min(0).optional(),
+  failed: z.int32().min(0).optional(),
+});
+
+export const CONDITION = z.object({
+  type: z.string(),
+  status: z.enum(["True", "False", "Unknown"]),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  lastUpdateTime: z.iso.datetime().optional(),
+  lastTransitionTime: z.iso.datetime().optional(),
+});
+
+export const DIJOB_STATUS = z.object({
+  phase: z.enum(PHASES).optional().describe("Where the job is in its life."),
+  conditions: z.array(CONDITION).optional(),
+  replicaStatus: z.record(z.string(), REPLICA_COUNTS).optional()
+    .describe("Pods by role: Coordinator, Aggregator, Collector, Learner."),
+}).describe("What the operator has seen; written by it alone.");
+
+export const DIJOB = z.object({ spec: DIJOB_SPEC, status: DIJOB_STATUS.optional() })
+  .describe("A distributed reinforcement-learning job of DI-engine.");
+
+/** The spec as stored: the API server has filled in defaults. */
+export type DIJobSpec = z.output<typeof DIJOB_SPEC>;
+export type DIJobStatus = z.output<typeof DIJOB_STATUS>;
+export type Condition = z.output<typeof CONDITION>;
+export type ReplicaCounts = z.output<typeof REPLICA_COUNTS>;
+export interface DIJob extends KubeObject {
+  spec: DIJobSpec;
+  status?: DIJobStatus;
+}
+
+export const DIJOBS: Resource<DIJob> = {
+  group: GROUP,
+  version: VERSION,
+  kind: "DIJob",
+  plural: "dijobs",
+  namespaced: true,
+};
+
+/** Finished is for ever: nothing is started for the job again. */
+export function isFinished(phase: Phase | undefined): phase is "Succeeded" | "Failed" {
+  return phase === "Succeeded" || phase === "Failed";
+}
+
+/** The policy in force, old spellings resolved. */
+export function cleanPodPolicyOf(spec: DIJobSpec): CleanPodPolicy {
+  switch (spec.cleanPodPolicy) {
+    case "ALL":
+      return "All";
+    case "":
+    case undefined:
+      return "Running";
+    default:
+      return spec.cleanPodPolicy;
+  }
+}

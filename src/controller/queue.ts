@@ -1,0 +1,99 @@
+/** A queue of keys: each waits at most once and is worked on by at most one worker at a time. */
+import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
+
+/** 5 ms doubling to 5 min: quick when it was a race, patient when the cluster says no. */
+export const RETRY_BACKOFF: BackoffPolicy = {
+  initialMs: 5,
+  maxMs: 300_000,
+  factor: 2,
+  jitter: 0.1,
+};
+
+/**
+ * First in, first out, so that no key starves another. Only keys are kept: whoever takes one reads the
+ * rest of the world anew. A key added while it is being worked on comes again afterwards.
+ */
+export class WorkQueue {
+  readonly #backoff: BackoffPolicy;
+  /** Keys ready to be taken, oldest first (a Set keeps the order of insertion). */
+  readonly #ready = new Set<string>();
+  readonly #working = new Set<string>();
+  /** Keys added while they were worked on. */
+  readonly #again = new Set<string>();
+  readonly #timers = new Map<string, { readonly stop: () => void; readonly dueAt: number }>();
+  readonly #failures = new Map<string, number>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  #closed = false;
+
+  constructor(backoff: BackoffPolicy = RETRY_BACKOFF) {
+    this.#backoff = backoff;
+  }
+
+  /** Keys that wait, without those that wait for their time. */
+  get size(): number {
+    return this.#ready.size;
+  }
+
+  add(key: string): void {
+    if (this.#closed) return;
+    this.#cancelTimer(key);
+    if (this.#working.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#ready.add(key);
+    else taker(this.#take(key));
+  }
+
+  /** Adds `key` when `ms` have gone by, unless it is added sooner. The earlier of two times counts. */
+  addAfter(key: string, ms: number): void {
+    const dueAt = performance.now() + ms;
+    if (this.#closed || (this.#timers.get(key)?.dueAt ?? Infinity) <= dueAt) return;
+    this.#cancelTimer(key);
+    const timer = setTimeout(() => this.add(key), ms);
+    this.#timers.set(key, { stop: () => clearTimeout(timer), dueAt });
+  }
+
+  /** The next key, once there is one; undefined after {@link close}. Each needs its {@link done}. */
+  next(): Promise<string | undefined> {
+    const [key] = this.#ready;
+    if (key !== undefined) {
+      this.#ready.delete(key);
+      return Promise.resolve(this.#take(key));
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /**
+   * Ends the work on `key`. After a failure it comes again, later each time; at once if it was added
+   * meanwhile, since what has changed may be what was missing.
+   */
+  done(key: string, failed: boolean): void {
+    this.#working.delete(key);
+    const failures = failed ? (this.#failures.get(key) ?? 0) + 1 : 0;
+    if (failed) this.#failures.set(key, failures);
+    else this.#failures.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+    else if (failed) this.addAfter(key, backoffMs(this.#backoff, failures));
+  }
+
+  /** Lets every waiting worker go and takes no more keys. */
+  close(): void {
+    this.#closed = true;
+    this.#ready.clear();
+    for (const key of [...this.#timers.keys()]) this.#cancelTimer(key);
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #take(key: string): string {
+    this.#working.add(key);
+    return key;
+  }
+
+  #cancelTimer(key: string): void {
+    this.#timers.get(key)?.stop();
+    this.#timers.delete(key);
+  }
+}

@@ -1,0 +1,8 @@
+/** The way to a Kubernetes API server: types, client, watch caches. */
+export * from "./cache.ts";
+export * from "./client.ts";
+export * from "./errors.ts";
+export * from "./kubeconfig.ts";
+export * from "./reflector.ts";
+export * from "./resources.ts";
+export * from "./types.ts";

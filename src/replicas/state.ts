@@ -1,0 +1,53 @@
+/** What a replica's pod says about its work. */
+import { LABEL, MAIN_CONTAINER, type ReplicaType } from "../api/mod.ts";
+import type { ContainerStatus, Pod } from "../kube/mod.ts";
+
+/** `waiting`: neither at work nor done: pending, unknown, or on its way out. */
+export type WorkState = "waiting" | "active" | "succeeded" | "failed";
+
+/**
+ * Whether a replica works or how its work ended. The main container decides, so that a side-car does
+ * not keep a job alive; any exit code but 0 is a failure, whatever the reason.
+ */
+export function workStateOf(pod: Pod): WorkState {
+  if (pod.metadata.deletionTimestamp !== undefined) return "waiting";
+  switch (pod.status?.phase) {
+    case "Succeeded":
+      return "succeeded";
+    case "Failed":
+      return "failed";
+    case "Running":
+      return endOf(pod) ?? "active";
+    default:
+      return "waiting";
+  }
+}
+
+/** How the main container of a pod that will not start it again has ended. */
+function endOf(pod: Pod): "succeeded" | "failed" | undefined {
+  const exitCode = mainStatusOf(pod)?.state?.terminated?.exitCode;
+  if (exitCode === undefined) return undefined;
+  const policy = pod.spec?.restartPolicy;
+  if (policy === "Never") return exitCode === 0 ? "succeeded" : "failed";
+  return policy === "OnFailure" && exitCode === 0 ? "succeeded" : undefined;
+}
+
+/** Status of `di-container`, or of the first container where none has that name. */
+export function mainStatusOf(pod: Pod): ContainerStatus | undefined {
+  const containers = pod.spec?.containers ?? [];
+  const main = containers.find(({ name }) => name === MAIN_CONTAINER) ?? containers[0];
+  return pod.status?.containerStatuses?.find(({ name }) => name === main?.name);
+}
+
+/** True when the pod's readiness condition holds. */
+export function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) =>
+    type === "Ready" && status === "True"
+  ) ??
+    false;
+}
+
+/** The role of a pod of ours; undefined for a pod whose label says nothing we know. */
+export function isOfType(pod: Pod, type: ReplicaType): boolean {
+  return pod.metadata.labels?.[LABEL.replicaType] === type;
+}
