@@ -369,8 +369,10 @@ function connectionError(method: string, path: string, cause: unknown): Connecti
   );
 }
 
+/** The message with its causes: `fetch` itself says no more than that it failed. */
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${textOf(error.cause)}`;
 }
 
 /** Splits a stream of bytes into lines, without their line ends. Empty lines are left out. */

@@ -3,6 +3,7 @@ export * from "./cache.ts";
 export * from "./client.ts";
 export * from "./errors.ts";
 export * from "./kubeconfig.ts";
+export * from "./leader.ts";
 export * from "./reflector.ts";
 export * from "./resources.ts";
 export * from "./types.ts";

@@ -1,0 +1,103 @@
+/** The flags of the embedded cluster: its parts alone, all of it, and the demo. */
+import { type Command, Option } from "commander";
+import { addCommonFlags, type CommonFlags } from "./control_commands.ts";
+import { parseAddress, parseInteger } from "./flags.ts";
+import type { CommandContext } from "./process.ts";
+
+export interface ApiServerFlags extends CommonFlags {
+  readonly bindAddress: string;
+  readonly writeKubeconfig?: string;
+}
+export interface KubeletFlags extends CommonFlags {
+  readonly nodeName?: string;
+  readonly gpus: number;
+  readonly schedule: boolean;
+  readonly route: readonly string[];
+  readonly tlsCertFile?: string;
+  readonly tlsPrivateKeyFile?: string;
+}
+export interface DevFlags extends CommonFlags {
+  readonly bindAddress: string;
+  readonly serverBindAddress: string;
+  readonly writeKubeconfig?: string;
+  readonly gpus: number;
+}
+export interface DemoFlags {
+  readonly job?: string;
+  readonly keep: boolean;
+  readonly timeout: number;
+}
+
+/** Adds `apiserver`, `kubelet`, `dev` and `demo`. */
+export function addClusterCommands(
+  program: Command,
+  context: CommandContext,
+  setExitCode: (code: number) => void,
+): void {
+  const apiserver = program.command("apiserver")
+    .description("a Kubernetes API server in memory, for one machine")
+    .option("--bind-address <address>", "where to listen", parseAddress, "127.0.0.1:0")
+    .option("--write-kubeconfig <file>", "where to write how to reach it (default: print it)");
+  addCommonFlags(apiserver)
+    .action(async (flags: ApiServerFlags) =>
+      (await import("./run_apiserver.ts")).runApiServer(flags, context)
+    );
+
+  const kubelet = program.command("kubelet")
+    .description("run pods as processes of this machine, for any API server")
+    .option("--node-name <name>", "name of the node (default: this machine's)")
+    .option("--no-schedule", "leave pods without a node to another scheduler")
+    .addOption(
+      new Option("--route <from=to>", "a fixed address: NAME.NAMESPACE:PORT=HOST:PORT; repeatable")
+        .argParser((text, before: readonly string[]) => [...before, text]).default([]),
+    );
+  kubelet
+    .option(
+      "--tls-cert-file <file>",
+      "certificate of the log endpoint, for API servers that verify it",
+    )
+    .option("--tls-private-key-file <file>", "its key");
+  addGpus(addCommonFlags(kubelet))
+    .action(async (flags: KubeletFlags) =>
+      (await import("./run_kubelet.ts")).runKubelet(flags, context)
+    );
+
+  const dev = program.command("dev")
+    .description(
+      "a cluster on this machine: API server, kubelet, operator and server in one process",
+    )
+    .option("--bind-address <address>", "where the API server listens", parseAddress, "127.0.0.1:0")
+    .option(
+      "--server-bind-address <address>",
+      "where the server listens",
+      parseAddress,
+      "127.0.0.1:0",
+    )
+    .option(
+      "--write-kubeconfig <file>",
+      "where to write how to reach it (default: a temporary file)",
+    );
+  addGpus(addCommonFlags(dev))
+    .action(async (flags: DevFlags) => (await import("./run_dev.ts")).runDev(flags, context));
+
+  program.command("demo")
+    .description("show the sample job, or --job FILE, on a cluster made for it")
+    .option(
+      "--job <file>",
+      "a YAML file with your own DIJob; exits 0 exactly when it ends Succeeded",
+    )
+    .option("--keep", "leave the cluster up until Ctrl-C", false)
+    .option("--timeout <seconds>", "longest time for the job", parseInteger(1, 7 * 86_400), 600)
+    .action(async (flags: DemoFlags) =>
+      setExitCode(await (await import("./run_demo.ts")).runDemo(flags, context))
+    );
+}
+
+function addGpus(command: Command): Command {
+  return command.option(
+    "--gpus <n>",
+    "GPUs that the node shall claim to have",
+    parseInteger(0, 1024),
+    0,
+  );
+}

@@ -1,0 +1,135 @@
+/** The flags of the production processes: names and defaults of DI-orchestrator v0.2.2, and a few more. */
+import { type Command, Option } from "commander";
+import { LOG_LEVELS, type LogFormat } from "../lib/logger.ts";
+import { parseAddress, parseBoolean, parseInteger, parseOptionalAddress } from "./flags.ts";
+import type { CommandContext } from "./process.ts";
+
+/** Policies for splitting a learner's GPUs over nodes. */
+const GPU_POLICIES = ["simple"] as const;
+
+export interface CommonFlags {
+  readonly kubeconfig?: string;
+  readonly logFormat: LogFormat;
+  readonly logLevel: typeof LOG_LEVELS[number];
+  readonly zapEncoder?: "json" | "console";
+  readonly zapLogLevel?: string;
+  readonly zapDevel?: boolean;
+}
+export interface AggregatorFlags {
+  readonly agconfigNamespace: string;
+  readonly agconfigName: string;
+}
+export interface OperatorFlags extends CommonFlags, AggregatorFlags {
+  readonly metricsBindAddress: string;
+  readonly healthProbeBindAddress: string;
+  readonly leaderElect: boolean;
+  readonly leaderElectionNamespace?: string;
+  readonly serverAddress: string;
+  readonly maxConcurrentReconciles: number;
+}
+export interface ServerFlags extends CommonFlags, AggregatorFlags {
+  readonly serverBindAddress: string;
+  readonly leaderElect: boolean;
+  readonly leaseLockNamespace: string;
+  readonly leaseLockName: string;
+  readonly gpuAllocPolicy: typeof GPU_POLICIES[number];
+  readonly serverAddress: string;
+}
+
+/** Adds `operator` and `server`. */
+export function addControlCommands(program: Command, context: CommandContext): void {
+  const operator = program.command("operator")
+    .description("start the coordinators of DIJobs, follow them, clean up after them")
+    .option(
+      "--metrics-bind-address <address>",
+      "Prometheus metrics; 0: none",
+      parseOptionalAddress,
+      ":8080",
+    )
+    .option(
+      "--health-probe-bind-address <address>",
+      "/healthz and /readyz; 0: none",
+      parseOptionalAddress,
+      ":8081",
+    )
+    .addOption(booleanFlag("--leader-elect [bool]", "of several copies, let one work", false))
+    .option(
+      "--leader-election-namespace <name>",
+      "where the election's Lease is (default: the own namespace)",
+    )
+    .option("--max-concurrent-reconciles <n>", "jobs worked on at once", parseInteger(1, 1000), 16);
+  addServerAddress(addAggregatorFlags(addCommonFlags(operator)))
+    .action(async (flags: OperatorFlags) =>
+      (await import("./run_operator.ts")).runOperator(flags, context)
+    );
+
+  const server = program.command("server")
+    .description("give coordinators collectors and learners over HTTP")
+    .option("--server-bind-address <address>", "where to listen", parseAddress, ":8080")
+    .addOption(
+      booleanFlag("--leader-elect [bool]", "accepted and not needed: every copy serves", false),
+    )
+    .option("--lease-lock-namespace <name>", "namespace of the server's Leases", "di-system")
+    .option("--lease-lock-name <name>", "accepted and not needed: every copy serves", "di-server")
+    .addOption(
+      new Option("--gpu-alloc-policy <policy>", "how a learner's GPUs are split over nodes")
+        .choices(GPU_POLICIES).default("simple"),
+    );
+  addServerAddress(addAggregatorFlags(addCommonFlags(server)))
+    .action(async (flags: ServerFlags) =>
+      (await import("./run_server.ts")).runServer(flags, context)
+    );
+}
+
+/** `--kubeconfig`, and how to log, in our words and in those of old. */
+export function addCommonFlags(command: Command): Command {
+  return command
+    .option(
+      "--kubeconfig <file>",
+      "default: $KUBECONFIG, the pod's service account, ~/.kube/config",
+    )
+    .addOption(new Option("--log-format <format>").choices(["json", "text"]).default("json"))
+    .addOption(new Option("--log-level <level>").choices(LOG_LEVELS).default("info"))
+    .addOption(new Option("--zap-encoder <encoder>").choices(["json", "console"]).hideHelp())
+    .addOption(new Option("--zap-log-level <level>").hideHelp())
+    .addOption(new Option("--zap-stacktrace-level <level>").hideHelp())
+    .addOption(booleanFlag("--zap-devel [bool]", "", undefined).hideHelp());
+}
+
+function addAggregatorFlags(command: Command): Command {
+  return command
+    .option("--agconfig-namespace <name>", "namespace of the AggregatorConfig", "di-system")
+    .option("--agconfig-name <name>", "name of the AggregatorConfig", "aggregator-config");
+}
+
+function addServerAddress(command: Command): Command {
+  return command.option(
+    "--server-address <host:port>",
+    "the server as pods reach it (KUBERNETES_SERVER_URL)",
+    "di-server.di-system:8080",
+  );
+}
+
+function booleanFlag(flags: string, description: string, value: boolean | undefined): Option {
+  return new Option(flags, description).argParser(parseBoolean).preset("true").default(value);
+}
+
+/** Format and level in force: zap's flags count where ours are not given. */
+export function logSettingsOf(flags: CommonFlags): {
+  readonly format: LogFormat;
+  readonly level: typeof LOG_LEVELS[number];
+} {
+  const isText = flags.zapEncoder === "console" ||
+    (flags.zapEncoder === undefined && flags.zapDevel);
+  const format = isText ? "text" : flags.logFormat;
+  const zap = flags.zapLogLevel;
+  // zap counts verbosity upwards from 1, and calls a warning "warn".
+  const level = zap === undefined
+    ? flags.logLevel
+    : /^[1-9]/.test(zap)
+    ? "debug"
+    : zap === "warn"
+    ? "warning"
+    : LOG_LEVELS.find((known) => known === zap) ?? flags.logLevel;
+  return { format, level };
+}

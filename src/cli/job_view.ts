@@ -1,0 +1,123 @@
+/** What a user sees of one job: its pods as they change, its log, its events. */
+import { coordinatorName, type DIJob, DIJOBS, LABEL } from "../api/mod.ts";
+import {
+  type CoreEvent,
+  EVENTS,
+  isNotFound,
+  type KubeClient,
+  linesOf,
+  listWatch,
+  ObjectCache,
+  type ObjectKey,
+  type Pod,
+  PODS,
+  runReflector,
+} from "../kube/mod.ts";
+import { sleep } from "../lib/abort.ts";
+import { loggerOf } from "../lib/logger.ts";
+import { isReady } from "../replicas/mod.ts";
+
+/** How often the API server is asked for what is not watched, in ms. */
+const POLL_MS = 150;
+
+/** Follows one job from before it is created. */
+export class JobView {
+  readonly key: ObjectKey;
+  /** Every pod ever seen, as it was last seen, by name. */
+  readonly seen = new Map<string, Pod>();
+  readonly #client: KubeClient;
+  readonly #pods = new ObjectCache<Pod>();
+  readonly #stopping = new AbortController();
+  readonly #reflector: Promise<void>;
+  readonly #print: (line: string) => void;
+  readonly #startedAt = performance.now();
+
+  constructor(client: KubeClient, key: ObjectKey, print: (line: string) => void) {
+    this.key = key;
+    this.#client = client;
+    this.#print = print;
+    this.#pods.subscribe(({ before, after }) => this.#show(before, after));
+    const source = listWatch(client, PODS, {
+      namespace: key.namespace,
+      labelSelector: `${LABEL.job}=${key.name}`,
+    });
+    this.#reflector = runReflector({
+      source,
+      cache: this.#pods,
+      log: loggerOf("demo"),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  /** The pods that are there now, by name. */
+  pods(): Pod[] {
+    return [...this.#pods.values()].sort((a, b) =>
+      (a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1
+    );
+  }
+
+  job(): Promise<DIJob> {
+    return this.#client.get(DIJOBS, this.key);
+  }
+
+  /** The job's events, oldest first. */
+  async events(): Promise<CoreEvent[]> {
+    const { items } = await this.#client.list(EVENTS, {
+      namespace: this.key.namespace,
+      fieldSelector: `involvedObject.kind=${DIJOBS.kind},involvedObject.name=${this.key.name}`,
+    });
+    const time = (event: CoreEvent) => event.metadata.creationTimestamp ?? "";
+    return items.sort((a, b) => (time(a) < time(b) ? -1 : 1));
+  }
+
+  /** Prints the coordinator's log as it grows, from its first line to its end. */
+  async followLog(signal: AbortSignal): Promise<string[]> {
+    const { namespace, name } = this.key;
+    const path = `/api/v1/namespaces/${namespace}/pods/${coordinatorName(name)}/log?follow=true`;
+    const lines: string[] = [];
+    while (!signal.aborted) {
+      try {
+        const { body } = await this.#client.stream(path, signal);
+        if (body === null) return lines;
+        for await (const line of linesOf(body)) {
+          lines.push(line);
+          this.#print(`      | ${line}`);
+        }
+        return lines;
+      } catch (error) {
+        if (signal.aborted) break;
+        // Until its container runs the coordinator has no log.
+        if (lines.length > 0 && !isNotFound(error)) throw error;
+        await sleep(POLL_MS, signal);
+      }
+    }
+    return lines;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#reflector;
+  }
+
+  #show(before: Pod | undefined, after: Pod | undefined): void {
+    const pod = after ?? before;
+    if (pod === undefined) return;
+    const name = pod.metadata.name ?? "";
+    this.seen.set(name, pod);
+    const now = after === undefined ? "gone" : podStateText(after);
+    if (before !== undefined && now === podStateText(before)) return;
+    const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1).padStart(6);
+    this.#print(`${seconds}s  ${name.padEnd(40)} ${now}`);
+  }
+}
+
+/** One word for a pod, as `kubectl get pod` has it in its STATUS column, and whether it is ready. */
+export function podStateText(pod: Pod): string {
+  if (pod.metadata.deletionTimestamp !== undefined) return "Terminating";
+  const states = pod.status?.containerStatuses?.map(({ state }) => state) ?? [];
+  const reason = states.find((state) => state?.waiting?.reason)?.waiting?.reason ??
+    states.find((state) => state?.terminated?.reason)?.terminated?.reason;
+  const phase = pod.status?.phase ?? "Pending";
+  return (phase === "Failed" || phase === "Pending" ? reason : undefined) ??
+    (phase === "Succeeded" ? "Completed" : phase === "Running" && isReady(pod) ? "Running" : phase);
+}

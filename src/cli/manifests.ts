@@ -1,0 +1,100 @@
+/** Kubernetes manifests from a YAML file, and their creation on a cluster. */
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
+import {
+  isAlreadyExists,
+  isNotFound,
+  type KubeClient,
+  type KubeObject,
+  NAMESPACES,
+  type Resource,
+} from "../kube/mod.ts";
+import { UsageError } from "./process.ts";
+
+/** An object of any kind, as a file states it. */
+export type Manifest = KubeObject & { readonly apiVersion: string; readonly kind: string };
+
+const MANIFEST = z.looseObject({
+  apiVersion: z.string().min(1),
+  kind: z.string().min(1),
+  metadata: z.looseObject({ name: z.string().min(1), namespace: z.string().exactOptional() }),
+});
+const RESOURCE_LIST = z.object({
+  resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
+});
+
+/** @throws {UsageError} If the file cannot be read; the message names file, line and column. */
+export async function readManifests(path: string): Promise<Manifest[]> {
+  const text = await Deno.readTextFile(path).catch((error: Error) => {
+    throw new UsageError(`Cannot read ${path}: ${error.message}`);
+  });
+  const documents = parseAllDocuments(text, { prettyErrors: false });
+  return [...documents].flatMap((document) => {
+    const place = (offset: number) => {
+      const before = text.slice(0, offset).split("\n");
+      return `${path}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+    };
+    const [error] = document.errors;
+    if (error !== undefined) throw new UsageError(`${place(error.pos[0])}: ${error.message}`);
+    const value: unknown = document.toJS();
+    if (value === null) return [];
+    const manifest = MANIFEST.safeParse(value);
+    if (manifest.success) return [manifest.data];
+    const issue = manifest.error.issues[0];
+    const start = place(document.contents?.range?.[0] ?? 0);
+    throw new UsageError(`${start}: ${issue?.path.join(".") || "document"}: ${issue?.message}`);
+  });
+}
+
+/**
+ * Creates objects one after the other, in the file's order, with the namespaces they need. One that is
+ * there already is left as it is.
+ *
+ * @throws {ApiError} When the API server refuses one.
+ * @throws {UsageError} When it does not know a kind.
+ */
+export async function createManifests(
+  client: KubeClient,
+  manifests: readonly Manifest[],
+): Promise<void> {
+  for (const manifest of manifests) {
+    const resource = await resourceOf(client, manifest);
+    const namespace = resource.namespaced ? manifest.metadata.namespace ?? "default" : "";
+    if (namespace !== "") {
+      await createUnlessThere(client, NAMESPACES, { metadata: { name: namespace } });
+    }
+    const metadata = { ...manifest.metadata, ...(namespace !== "" && { namespace }) };
+    await createUnlessThere(client, resource, { ...manifest, metadata });
+  }
+}
+
+async function createUnlessThere<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await client.create(resource, object);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+/** Asks the API server where a manifest's kind lives. */
+async function resourceOf(client: KubeClient, manifest: Manifest): Promise<Resource<KubeObject>> {
+  const { apiVersion, kind } = manifest;
+  const [group = "", version = ""] = apiVersion.includes("/")
+    ? apiVersion.split("/")
+    : ["", apiVersion];
+  const path = group === "" ? `/api/${version}` : `/apis/${apiVersion}`;
+  const list = await client.request<unknown>("GET", path, {}).catch((error: unknown) => {
+    if (isNotFound(error)) return { resources: [] };
+    throw error;
+  });
+  const { resources } = RESOURCE_LIST.parse(list);
+  const found = resources.find((entry) => entry.kind === kind && !entry.name.includes("/"));
+  if (found === undefined) {
+    throw new UsageError(`The API server does not know ${kind} of ${apiVersion}`);
+  }
+  return { group, version, kind, plural: found.name, namespaced: found.namespaced };
+}

@@ -1,0 +1,70 @@
+/** The command line. Each command's room is loaded only when it is asked for. */
+import { Command, CommanderError } from "commander";
+import { addClusterCommands } from "./cluster_commands.ts";
+import { addControlCommands } from "./control_commands.ts";
+import { normalizeArguments } from "./flags.ts";
+import { type CommandContext, UsageError } from "./process.ts";
+import { VERSION } from "./version.ts";
+
+export { type CommandContext, signalOfProcess } from "./process.ts";
+
+/**
+ * Runs one command line.
+ *
+ * @param argv The arguments after the program's name.
+ * @returns The exit code: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
+ */
+export async function runCommandLine(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  let exitCode = 0;
+  const program = await buildProgram(context, argv[0] === "mock", (code) => exitCode = code);
+  try {
+    await program.parseAsync(normalizeArguments(argv), { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    printError(error);
+    return 1;
+  }
+}
+
+/** Known kinds of failure are one line; anything else is a bug, and its stack is wanted. */
+function printError(error: unknown): void {
+  const known = error instanceof UsageError || (error instanceof Error &&
+    ["ListenError", "KubeconfigError", "ApiError", "ConnectionError"].includes(error.name));
+  const text = known ? error.message : error instanceof Error ? error.stack : String(error);
+  Deno.stderr.writeSync(new TextEncoder().encode(`di-orchestrator: ${text}\n`));
+}
+
+async function buildProgram(
+  context: CommandContext,
+  wantsMock: boolean,
+  setExitCode: (code: number) => void,
+): Promise<Command> {
+  const program = new Command("di-orchestrator")
+    .description(
+      "Runs distributed reinforcement-learning jobs of DI-engine on Kubernetes, or on a laptop.",
+    )
+    .version(VERSION, "--version")
+    .showHelpAfterError("(--help shows what is allowed)")
+    .exitOverride();
+  addControlCommands(program, context);
+  addClusterCommands(program, context, setExitCode);
+  const mock = program.command("mock").description("play one role of the sample job");
+  if (wantsMock) (await import("./mock_commands.ts")).addMockRoles(mock, context, setExitCode);
+  program.command("crds").description("print the custom resource definitions as YAML")
+    .action(async () => (await import("./print_crds.ts")).printCrds(context));
+  program.command("version").description("print the version")
+    .action(() => context.print(VERSION));
+  // Sub-commands do not inherit what was set on the program.
+  for (const command of allCommands(program)) {
+    command.exitOverride().showHelpAfterError("(--help shows what is allowed)");
+  }
+  return program;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}

@@ -1,0 +1,141 @@
+/** What the commands need to know of their process: when to stop, and how to start it again. */
+import type { HostEnvironment } from "../devcluster/kubelet/mod.ts";
+import type { KubeEnvironment } from "../kube/mod.ts";
+
+/** What a command is given; tests give their own. */
+export interface CommandContext {
+  /** Aborts when the process is asked to end. */
+  readonly signal: AbortSignal;
+  /** Prints one line on standard output. */
+  readonly print: (line: string) => void;
+}
+
+/** A mistake of the user's: shown as one line, without a stack. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Aborts at the first SIGINT or SIGTERM. */
+export function signalOfProcess(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => controller.abort(new DOMException(name, "AbortError")));
+  }
+  return controller.signal;
+}
+
+/** Resolves when `signal` aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}
+
+/** The part of the environment that says where the API server is. */
+export function kubeEnvironment(): KubeEnvironment {
+  return {
+    KUBECONFIG: Deno.env.get("KUBECONFIG"),
+    HOME: Deno.env.get("HOME"),
+    KUBERNETES_SERVICE_HOST: Deno.env.get("KUBERNETES_SERVICE_HOST"),
+    KUBERNETES_SERVICE_PORT: Deno.env.get("KUBERNETES_SERVICE_PORT"),
+  };
+}
+
+/** How often the ancestors are looked at, in ms. */
+const ANCESTOR_INTERVAL_MS = 500;
+
+/**
+ * Calls `onEnd` when the process that started us has ended, be it directly or through `npx` and
+ * `deno task`, none of which pass signals on. Linux only: elsewhere only the direct parent is seen.
+ *
+ * @returns A function that ends the watch.
+ */
+export function watchParent(onEnd: () => void): () => void {
+  const ancestors = starterChain();
+  const parent = Deno.ppid;
+  const timer = setInterval(() => {
+    const isOrphan = Deno.ppid !== parent;
+    if (isOrphan || ancestors.some(({ pid, bornAt }) => readStat(pid)?.bornAt !== bornAt)) onEnd();
+  }, ANCESTOR_INTERVAL_MS);
+  return () => clearInterval(timer);
+}
+
+interface Ancestor {
+  readonly pid: number;
+  readonly parent: number;
+  /** Start time in clock ticks since boot: tells a process from a later one of the same number. */
+  readonly bornAt: string;
+}
+
+/** The parent, and behind it whatever else is a runner on the way from the user's command to us. */
+function starterChain(): Ancestor[] {
+  const chain: Ancestor[] = [];
+  let stat = readStat(Deno.ppid);
+  while (stat !== undefined && stat.pid > 1) {
+    chain.push(stat);
+    if (!isRunner(stat.pid)) break;
+    const next = readStat(stat.parent);
+    if (next === undefined || !isRunner(next.pid)) break;
+    stat = next;
+  }
+  return chain;
+}
+
+/** True for `npx`, `npm exec`, the shell that it starts, and `deno` itself. */
+function isRunner(pid: number): boolean {
+  const command = readProc(pid, "cmdline")?.replaceAll("\0", " ") ?? "";
+  return /\b(deno|npx|npm exec)\b/.test(command) && !/\bdeno (run|test)\b/.test(command);
+}
+
+function readStat(pid: number): Ancestor | undefined {
+  const text = readProc(pid, "stat");
+  // The second field is the program's name in brackets and may hold anything.
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  if (fields === undefined || fields[0] === "Z") return undefined;
+  return { pid, parent: Number(fields[1]), bornAt: fields[19] ?? "" };
+}
+
+function readProc(pid: number, file: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The command line that starts this program again, for pods that call `di-orchestrator`. What it
+ * starts may use the network and read, but not write or start programs.
+ */
+export function programCommand(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  const entry = new URL(Deno.mainModule);
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--allow-net",
+    "--allow-env",
+    "--allow-read",
+    entry.protocol === "file:" ? decodeURIComponent(entry.pathname) : entry.href,
+  ];
+}
+
+/** Variables that this program needs when it is started again, and pods otherwise do not get. */
+export function programVariables(): Record<string, string> {
+  const cache = Deno.env.get("DENO_DIR");
+  return cache === undefined ? {} : { DENO_DIR: cache };
+}
+
+/** What pods inherit from this machine, and nothing else. */
+export function hostEnvironment(): HostEnvironment {
+  const read = (name: string) => Deno.env.get(name);
+  return {
+    PATH: read("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
+    HOME: read("HOME"),
+    LANG: read("LANG"),
+    TMPDIR: read("TMPDIR"),
+  };
+}

@@ -1,0 +1,184 @@
+/** Dependents follow their owners: background, foreground and orphan deletion by uid. */
+import type { Cluster } from "../cluster.ts";
+import type { Collection } from "../collection.ts";
+import { type ApiObject, isEqual, type OwnerReference } from "../json.ts";
+import type { ResourceType } from "../registry.ts";
+import { StatusError } from "../status.ts";
+import type { Change, Location } from "../store.ts";
+import { deleteObject, FOREGROUND, ORPHAN } from "../writes/remove.ts";
+import { isGone } from "../writes/update.ts";
+import type { Runner } from "./runner.ts";
+
+/** What the references of a dependent come to. */
+export type Verdict =
+  | { readonly kind: "keep" }
+  /** Nobody owns it any more. */
+  | { readonly kind: "delete" }
+  /** Some owners are gone; these stay. */
+  | { readonly kind: "release"; readonly owners: readonly OwnerReference[] };
+
+/**
+ * Decides about an object from its owner references.
+ *
+ * @param stateOf What is known of an owner: `waiting` when it waits for its dependents to go.
+ */
+export function judgeDependent(
+  owners: readonly OwnerReference[],
+  stateOf: (owner: OwnerReference) => "there" | "gone" | "waiting",
+): Verdict {
+  if (owners.length === 0) return { kind: "keep" };
+  const states = owners.map(stateOf);
+  if (states.includes("there")) {
+    const left = owners.filter((_, index) => states[index] === "there");
+    return left.length === owners.length ? { kind: "keep" } : { kind: "release", owners: left };
+  }
+  return { kind: "delete" };
+}
+
+export class GarbageCollector {
+  readonly #cluster: Cluster;
+  readonly #runner: Runner;
+
+  constructor(cluster: Cluster, runner: Runner) {
+    this.#cluster = cluster;
+    this.#runner = runner;
+    cluster.store.onChange((collection, change) => this.#onChange(collection, change));
+  }
+
+  #onChange(collection: Collection, change: Change): void {
+    const { metadata } = change.current.value;
+    const owners = metadata.ownerReferences;
+    const location = { collection, key: change.key };
+    if (change.type === "DELETED") {
+      this.#revisit(this.#cluster.store.dependentsOf(metadata.uid ?? ""));
+      // An owner in foreground deletion may be waiting for just this one.
+      for (const owner of owners ?? []) {
+        const found = this.#cluster.store.locate(owner.uid);
+        if (found !== undefined) this.#add("owner", found, () => this.#serveOwner(found));
+      }
+      return;
+    }
+    if (owners !== undefined && owners.length > 0) {
+      const before = change.previous?.value.metadata.ownerReferences;
+      if (before !== owners && !isEqual(before, owners)) this.#revisit([location]);
+    }
+    if (metadata.deletionTimestamp !== undefined && holdsDependents(change.current.value)) {
+      this.#add("owner", location, () => this.#serveOwner(location));
+    }
+  }
+
+  #add(kind: string, { collection, key }: Location, job: () => void): void {
+    this.#runner.add(`${kind} ${collection.name} ${key}`, job);
+  }
+  #revisit(locations: readonly Location[]): void {
+    for (const location of locations) {
+      this.#add("dependent", location, () => this.#serveDependent(location));
+    }
+  }
+
+  /** Deletes or releases one dependent, if its owners say so. */
+  #serveDependent({ collection, key }: Location): void {
+    const object = collection.get(key)?.value;
+    const owners = object?.metadata.ownerReferences;
+    if (object === undefined || owners === undefined) return;
+    const verdict = judgeDependent(owners, (owner) => this.#stateOf(owner, object));
+    if (verdict.kind === "keep") return;
+    if (verdict.kind === "release") {
+      this.#rewrite({ collection, key }, object, { ownerReferences: [...verdict.owners] });
+      return;
+    }
+    if (object.metadata.deletionTimestamp !== undefined) return;
+    // Its own dependents may have to go before it where somebody waits for it.
+    const waited = owners.some((owner) => this.#stateOf(owner, object) === "waiting");
+    const blocks = waited && this.#hasBlocking(object.metadata.uid ?? "");
+    this.#delete(object, blocks ? "Foreground" : undefined);
+  }
+
+  #stateOf(owner: OwnerReference, dependent: ApiObject): "there" | "gone" | "waiting" {
+    const found = this.#cluster.store.locate(owner.uid);
+    const value = found?.collection.get(found.key)?.value;
+    if (value === undefined) return "gone";
+    // A namespaced owner elsewhere does not count, nor one of another name or kind.
+    const { namespace, name } = value.metadata;
+    const reachable = namespace === undefined || namespace === dependent.metadata.namespace;
+    if (!reachable || name !== owner.name || value.kind !== owner.kind) return "gone";
+    const waiting = value.metadata.deletionTimestamp !== undefined &&
+      (value.metadata.finalizers ?? []).includes(FOREGROUND);
+    return waiting ? "waiting" : "there";
+  }
+
+  #hasBlocking(uid: string): boolean {
+    return this.#cluster.store.dependentsOf(uid).some((location) => blocks(location, uid));
+  }
+
+  /** Foreground: dependents first, then the owner. Orphan: dependents are let go, then the owner. */
+  #serveOwner(location: Location): void {
+    const { store } = this.#cluster;
+    const object = location.collection.get(location.key)?.value;
+    if (object === undefined || object.metadata.deletionTimestamp === undefined) return;
+    const finalizers = object.metadata.finalizers ?? [];
+    const uid = object.metadata.uid ?? "";
+    if (finalizers.includes(ORPHAN)) {
+      for (const dependent of store.dependentsOf(uid)) {
+        const value = dependent.collection.get(dependent.key)?.value;
+        if (value === undefined) continue;
+        const owners = (value.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
+        this.#rewrite(dependent, value, { ownerReferences: owners });
+      }
+      this.#dropFinalizer(location, ORPHAN);
+    } else if (finalizers.includes(FOREGROUND)) {
+      this.#revisit(store.dependentsOf(uid));
+      if (!this.#hasBlocking(uid)) this.#dropFinalizer(location, FOREGROUND);
+    }
+  }
+
+  #dropFinalizer(location: Location, name: string): void {
+    const object = location.collection.get(location.key)?.value;
+    if (object === undefined) return;
+    const finalizers = (object.metadata.finalizers ?? []).filter((other) => other !== name);
+    this.#rewrite(location, object, { finalizers });
+  }
+
+  /** Writes metadata and lets the object go when nothing holds it any more. */
+  #rewrite(
+    { collection, key }: Location,
+    object: ApiObject,
+    change: { ownerReferences?: OwnerReference[]; finalizers?: string[] },
+  ): void {
+    const metadata = { ...object.metadata, ...change };
+    if (metadata.finalizers?.length === 0) delete metadata.finalizers;
+    if (metadata.ownerReferences?.length === 0) delete metadata.ownerReferences;
+    const { value } = collection.replace(key, { ...object, metadata });
+    const type = this.#typeOf(value);
+    if (type !== undefined && isGone(value, type)) collection.remove(key);
+  }
+
+  #typeOf({ apiVersion, kind }: ApiObject): ResourceType | undefined {
+    return this.#cluster.registry.findKind(apiVersion, kind);
+  }
+  #delete(object: ApiObject, propagationPolicy: string | undefined): void {
+    const type = this.#typeOf(object);
+    const { namespace = "", name = "", uid } = object.metadata;
+    if (type === undefined) return;
+    try {
+      deleteObject(this.#cluster, type, namespace, name, {
+        dryRun: false,
+        ...(propagationPolicy !== undefined && { propagationPolicy }),
+        ...(uid !== undefined && { uid }),
+      });
+    } catch (error) {
+      // Gone or replaced meanwhile: nothing is left to do.
+      if (!(error instanceof StatusError)) throw error;
+    }
+  }
+}
+
+function holdsDependents({ metadata }: ApiObject): boolean {
+  const finalizers = metadata.finalizers ?? [];
+  return finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN);
+}
+
+function blocks({ collection, key }: Location, uid: string): boolean {
+  const owners = collection.get(key)?.value.metadata.ownerReferences ?? [];
+  return owners.some((owner) => owner.uid === uid && owner.blockOwnerDeletion === true);
+}

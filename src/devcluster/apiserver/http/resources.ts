@@ -1,0 +1,268 @@
+/** Requests on resources: which verb it is, and what it answers. */
+import type { Cluster } from "../cluster.ts";
+import { isObject, type JsonObject } from "../json.ts";
+import { parseLogRequest, readLogs } from "../logs.ts";
+import type { ResourceType } from "../registry.ts";
+import type { ResourcePath } from "../router.ts";
+import { DELETE_OPTIONS, deleteOptionsShape } from "../schema/built_in.ts";
+import { decodeBuiltIn } from "../schema/decode.ts";
+import { badRequest, methodNotAllowed, noSuchResource, notFound, StatusError } from "../status.ts";
+import { objectKey, type Stored } from "../store.ts";
+import { bindPod, evictPod } from "../writes/pods.ts";
+import { createObject } from "../writes/create.ts";
+import { checkDeleteRequest, deleteObject, type DeleteRequest } from "../writes/remove.ts";
+import { replaceObject, type UpdateTarget } from "../writes/update.ts";
+import { listPage, parseSelection } from "./list.ts";
+import { patchObject } from "./patch.ts";
+import {
+  type Accepted,
+  booleanOf,
+  contentTypeOf,
+  integerOf,
+  parseAccept,
+  parseWriteOptions,
+  parseYamlBody,
+  PROTOBUF,
+  readObject,
+  readText,
+} from "./request.ts";
+import { jsonResponse } from "./respond.ts";
+import { answerReview, issueToken } from "./reviews.ts";
+import { listText, objectText, type View } from "./views.ts";
+import { watchResponse } from "./watch.ts";
+
+/** What a handler gets. */
+interface Call {
+  readonly cluster: Cluster;
+  readonly type: ResourceType;
+  readonly path: ResourcePath;
+  readonly request: Request;
+  readonly query: URLSearchParams;
+  readonly view: View;
+  readonly yaml: boolean;
+}
+
+/** Answers a request on a resource. @throws {StatusError} As the real server answers. */
+export function handleResource(
+  cluster: Cluster,
+  path: ResourcePath,
+  request: Request,
+  query: URLSearchParams,
+): Promise<Response> {
+  const type = cluster.registry.find(path.group, path.version, path.plural);
+  if (type === undefined || path.namespace !== "" && !type.info.namespaced) throw noSuchResource();
+  const call = { cluster, type, path, request, query, ...viewOf(request, query) };
+  if (path.subresource !== "") return handleSubresource(call);
+  return path.name === "" || path.watch ? handleCollection(call) : handleObject(call);
+}
+
+function viewOf(request: Request, query: URLSearchParams): { view: View; yaml: boolean } {
+  const accepted: Accepted | undefined = parseAccept(request.headers.get("accept"));
+  if (accepted === undefined) {
+    throw new StatusError(
+      406,
+      "NotAcceptable",
+      "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml",
+      {},
+    );
+  }
+  const wanted = query.get("includeObject");
+  const includeObject = wanted === "None" || wanted === "Object" ? wanted : "Metadata";
+  return { view: { as: accepted.as, includeObject }, yaml: accepted.yaml };
+}
+
+async function handleCollection(call: Call): Promise<Response> {
+  const { cluster, type, path, request, query, view, yaml } = call;
+  const { namespaced, verbs } = type.info;
+  switch (request.method) {
+    case "GET": {
+      if (!verbs.includes("list")) throw methodNotAllowed();
+      const selection = parseSelection(type, path.namespace, path.name, query);
+      if (path.watch || booleanOf(query, "watch")) {
+        return watchResponse(cluster, type, selection, query, view);
+      }
+      const { items, metadata } = listPage(cluster, type, selection, query);
+      return jsonResponse(listText(items, type, view, metadata), { yaml });
+    }
+    case "POST": {
+      if (!verbs.includes("create")) throw methodNotAllowed();
+      const options = parseWriteOptions(query);
+      const body = await readObject(request, type.info.kind, type.info.schemaName);
+      if (type.info.virtual) return answerReview(type, body, options);
+      // Without a namespace in the path there is nowhere to put it.
+      if (namespaced && path.namespace === "") throw methodNotAllowed();
+      const stored = createObject(cluster, type, path.namespace, body, options);
+      return objectResponse(call, stored, 201, options.warnings);
+    }
+    case "DELETE":
+      if (!verbs.includes("deletecollection")) throw methodNotAllowed();
+      return await deleteCollection(call);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+async function handleObject(call: Call): Promise<Response> {
+  const { cluster, type, path, request } = call;
+  if (type.info.virtual) throw noSuchResource();
+  if (type.info.namespaced && path.namespace === "") throw noSuchResource();
+  switch (request.method) {
+    case "GET":
+      return objectResponse(call, find(call));
+    case "PUT":
+    case "PATCH":
+      return await writeObject(call);
+    case "DELETE": {
+      const options = await readDeleteRequest(call);
+      const result = deleteObject(cluster, type, path.namespace, path.name, options);
+      if (result.gone && !RETURNED.has(type.info.plural)) {
+        return deletedResponse(call, result.stored);
+      }
+      return objectResponse(call, result.stored);
+    }
+    default:
+      throw methodNotAllowed();
+  }
+}
+/** Kinds that a delete gives back even when they are gone; of the others it gives a Status. */
+const RETURNED: ReadonlySet<string> = new Set([
+  "persistentvolumeclaims",
+  "pods",
+  "resourcequotas",
+  "serviceaccounts",
+  "services",
+]);
+
+function find({ cluster, type, path }: Call): Stored {
+  const stored = cluster.collectionOf(type).get(objectKey(path.namespace, path.name));
+  if (stored === undefined) throw notFound(type.info, path.name);
+  return stored;
+}
+
+async function writeObject(call: Call): Promise<Response> {
+  const { cluster, type, path, request, query } = call;
+  const { namespace, name, subresource } = path;
+  const target: UpdateTarget = { type, namespace, name, subresource };
+  const options = parseWriteOptions(query);
+  if (request.method === "PATCH") {
+    const stored = await patchObject(cluster, target, request, options);
+    return objectResponse(call, stored, 200, options.warnings);
+  }
+  const body = await readObject(request, type.info.kind, type.info.schemaName);
+  const { stored, created } = replaceObject(cluster, target, body, options);
+  return objectResponse(call, stored, created ? 201 : 200, options.warnings);
+}
+
+async function handleSubresource(call: Call): Promise<Response> {
+  const { cluster, type, path, request, query } = call;
+  const { namespace, name, subresource } = path;
+  const found = type.info.subresources.find((sub) => sub.name === subresource);
+  if (found === undefined) throw noSuchResource();
+  const verb = { GET: "get", PUT: "update", PATCH: "patch", POST: "create" }[request.method];
+  if (verb === undefined || !found.verbs.includes(verb)) throw methodNotAllowed();
+  switch (subresource) {
+    case "log":
+      return await readLogs(cluster, find(call).value, parseLogRequest(query), request.signal);
+    case "binding": {
+      const body = await readObject(request, "Binding");
+      bindPod(cluster, type, namespace, name, body, parseWriteOptions(query));
+      return createdResponse();
+    }
+    case "eviction": {
+      const body = await readObject(request, "Eviction");
+      evictPod(cluster, type, namespace, name, body, parseWriteOptions(query));
+      return createdResponse();
+    }
+    case "token":
+      return jsonResponse(
+        JSON.stringify(issueToken(find(call).value, await readTokenRequest(request))),
+        { status: 201 },
+      );
+    default:
+      return request.method === "GET" ? objectResponse(call, find(call)) : await writeObject(call);
+  }
+}
+
+async function deleteCollection(call: Call): Promise<Response> {
+  const { cluster, type, path, query, view, yaml } = call;
+  const selection = parseSelection(type, path.namespace, "", query);
+  const options = await readDeleteRequest(call);
+  const { items } = listPage(cluster, type, selection, new URLSearchParams());
+  for (const { value } of items) {
+    const { namespace = "", name = "" } = value.metadata;
+    deleteObject(cluster, type, namespace, name, options);
+  }
+  const metadata = { resourceVersion: String(cluster.store.version) };
+  return jsonResponse(listText(items, type, view, metadata), { yaml });
+}
+
+/** Typed clients send it as protobuf; what it asks for does not matter here. */
+async function readTokenRequest(request: Request): Promise<unknown> {
+  if (contentTypeOf(request) !== PROTOBUF) return await readObject(request, "TokenRequest");
+  await request.arrayBuffer();
+  return {};
+}
+
+/** Options of a delete: from the body, or else from the query. */
+async function readDeleteRequest({ request, query }: Call): Promise<DeleteRequest> {
+  let body: JsonObject = {};
+  const parsed = await readDeleteBody(request);
+  if (parsed !== undefined) {
+    if (!isObject(parsed)) throw badRequest("the body of a delete must be DeleteOptions");
+    decodeBuiltIn(parsed, deleteOptionsShape(), "DeleteOptions cannot be read");
+    body = parsed;
+  }
+  const grace = body.gracePeriodSeconds ?? integerOf(query, "gracePeriodSeconds");
+  const policy = body.propagationPolicy ?? query.get("propagationPolicy") ??
+    (body.orphanDependents === true ? "Orphan" : undefined);
+  const { uid, resourceVersion } = isObject(body.preconditions) ? body.preconditions : {};
+  const dryRun = Array.isArray(body.dryRun) && body.dryRun.includes("All") ||
+    query.getAll("dryRun").includes("All");
+  const options: DeleteRequest = {
+    dryRun,
+    ...(typeof grace === "number" && { gracePeriodSeconds: grace }),
+    ...(typeof policy === "string" && policy !== "" && { propagationPolicy: policy }),
+    ...(typeof uid === "string" && { uid }),
+    ...(typeof resourceVersion === "string" && { resourceVersion }),
+  };
+  checkDeleteRequest(options);
+  return options;
+}
+async function readDeleteBody(request: Request): Promise<unknown> {
+  const mediaType = contentTypeOf(request);
+  if (mediaType === PROTOBUF) return await readObject(request, "DeleteOptions", DELETE_OPTIONS);
+  const text = await readText(request);
+  if (text.trim() === "") return undefined;
+  return mediaType === "application/yaml" ? parseYamlBody(text) : parseDeleteBody(text);
+}
+function parseDeleteBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${error}`);
+  }
+}
+
+function objectResponse(
+  { type, view, yaml }: Call,
+  stored: Stored,
+  status = 200,
+  warnings: readonly string[] = [],
+): Response {
+  return jsonResponse(objectText(stored, type, view), { status, warnings, yaml });
+}
+function deletedResponse({ type }: Call, { value }: Stored): Response {
+  const { group, plural } = type.info;
+  const { name, uid } = value.metadata;
+  return jsonResponse(JSON.stringify({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details: { name, ...(group !== "" && { group }), kind: plural, uid },
+  }));
+}
+function createdResponse(): Response {
+  const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+  return jsonResponse(JSON.stringify(status), { status: 201 });
+}

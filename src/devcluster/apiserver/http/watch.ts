@@ -1,0 +1,172 @@
+/** Watches: changes as they happen, one JSON object a line. */
+import type { Cluster } from "../cluster.ts";
+import type { Collection, Watcher } from "../collection.ts";
+import type { ResourceType } from "../registry.ts";
+import { apiVersionOf } from "../resources.ts";
+import { expired } from "../status.ts";
+import type { Change, Stored } from "../store.ts";
+import type { Selection } from "./list.ts";
+import { booleanOf, integerOf, versionOf } from "./request.ts";
+import { changeLine, objectText, type View, watchLine } from "./views.ts";
+
+/** How often an idle watch tells its version, in ms. */
+const BOOKMARK_INTERVAL_MS = 25_000;
+/** A watch lives this long at most when the client does not say, in s: 30 to 60 min as the real one. */
+const DEFAULT_TIMEOUT_S = 1800;
+/** Bytes that may wait for a slow client before its watch is ended. */
+const BACKLOG_MAX_BYTES = 32 * 1024 * 1024;
+/** Marks the bookmark after the objects that were there at the start. */
+const INITIAL_EVENTS_END = { "k8s.io/initial-events-end": "true" };
+
+/** What a change is for somebody who only sees matching objects. */
+export function eventFor(
+  change: Change,
+  test: ((stored: Stored) => boolean) | undefined,
+): "ADDED" | "MODIFIED" | "DELETED" | undefined {
+  if (test === undefined) return change.type;
+  const before = change.previous !== undefined && test(change.previous);
+  const after = change.type !== "DELETED" && test(change.current);
+  if (before) return after ? "MODIFIED" : "DELETED";
+  return after ? "ADDED" : undefined;
+}
+
+/** Starts a watch and gives its answer. @throws {StatusError} 400 for parameters that make no sense. */
+export function watchResponse(
+  cluster: Cluster,
+  type: ResourceType,
+  selection: Selection,
+  query: URLSearchParams,
+  view: View,
+): Response {
+  const timeoutSeconds = integerOf(query, "timeoutSeconds") ?? 0;
+  const session = new WatchSession(cluster, type, selection, view, {
+    version: versionOf(query),
+    sendInitialEvents: booleanOf(query, "sendInitialEvents"),
+    bookmarks: booleanOf(query, "allowWatchBookmarks"),
+    timeoutMs: 1000 *
+      (timeoutSeconds > 0 ? timeoutSeconds : DEFAULT_TIMEOUT_S * (1 + Math.random())),
+  });
+  const headers = { "content-type": "application/json", "cache-control": "no-cache, private" };
+  return new Response(session.stream, { headers });
+}
+
+interface WatchOptions {
+  readonly version: number | undefined;
+  readonly sendInitialEvents: boolean;
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+}
+
+/** One client's watch. Fed synchronously; a client that does not read is cut off, not waited for. */
+class WatchSession implements Watcher {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly namespace: string;
+  readonly #cluster: Cluster;
+  readonly #collection: Collection;
+  readonly #type: ResourceType;
+  readonly #view: View;
+  readonly #test: ((stored: Stored) => boolean) | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    cluster: Cluster,
+    type: ResourceType,
+    selection: Selection,
+    view: View,
+    options: WatchOptions,
+  ) {
+    this.#cluster = cluster;
+    this.#type = type;
+    this.#collection = cluster.collectionOf(type);
+    this.#view = view;
+    this.namespace = selection.namespace;
+    const { test } = selection;
+    this.#test = test === undefined ? undefined : ({ value }) => test(value);
+    this.stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+        this.#begin(options);
+      },
+      cancel: () => this.#end(),
+    }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX_BYTES }));
+  }
+
+  send(change: Change): void {
+    const event = eventFor(change, this.#test);
+    if (event === undefined) return;
+    // An object that stops matching goes with the content that still matched, under the new version.
+    const left = event === "DELETED" && change.type !== "DELETED";
+    const shown = left && change.previous !== undefined
+      ? atVersion(change.previous, change.version)
+      : change.current;
+    this.#write(changeLine(change, event, shown, this.#type, this.#view));
+  }
+  close(): void {
+    const controller = this.#controller;
+    this.#end();
+    controller?.close();
+  }
+
+  #begin({ version, sendInitialEvents, bookmarks, timeoutMs }: WatchOptions): void {
+    const fromNow = version === undefined || version === 0;
+    if (fromNow || sendInitialEvents) this.#sendState(sendInitialEvents && bookmarks);
+    else {
+      const changes = this.#collection.changesSince(version);
+      if (changes === undefined) {
+        const oldest = this.#collection.forgottenVersion;
+        const status = expired(`too old resource version: ${version} (${oldest})`);
+        this.#write(watchLine("ERROR", JSON.stringify(status)));
+        return this.close();
+      }
+      for (const change of changes) {
+        if (this.namespace === "" || change.key.startsWith(`${this.namespace}/`)) this.send(change);
+      }
+    }
+    this.#collection.addWatcher(this);
+    this.#deadline = setTimeout(() => this.close(), timeoutMs);
+    if (bookmarks) this.#ticker = setInterval(() => this.#bookmark(), BOOKMARK_INTERVAL_MS);
+  }
+
+  #sendState(announceEnd: boolean): void {
+    for (const stored of this.#collection.list(this.namespace)) {
+      if (this.#test !== undefined && !this.#test(stored)) continue;
+      this.#write(watchLine("ADDED", objectText(stored, this.#type, this.#view)));
+    }
+    if (announceEnd) this.#bookmark(INITIAL_EVENTS_END);
+  }
+
+  #bookmark(annotations?: Record<string, string>): void {
+    const { info } = this.#type;
+    const metadata = {
+      resourceVersion: String(this.#cluster.store.version),
+      creationTimestamp: null,
+      ...(annotations !== undefined && { annotations }),
+    };
+    const object = this.#view.as === "Table"
+      ? { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: [], rows: [] }
+      : { kind: info.kind, apiVersion: apiVersionOf(info), metadata };
+    this.#write(watchLine("BOOKMARK", JSON.stringify(object)));
+  }
+
+  #write(line: Uint8Array): void {
+    const controller = this.#controller;
+    if (controller === undefined) return;
+    controller.enqueue(line);
+    if ((controller.desiredSize ?? 0) <= 0) this.close();
+  }
+
+  #end(): void {
+    clearTimeout(this.#deadline);
+    clearInterval(this.#ticker);
+    this.#collection.removeWatcher(this);
+    this.#controller = undefined;
+  }
+}
+
+function atVersion({ value }: Stored, version: number): Stored {
+  const metadata = { ...value.metadata, resourceVersion: String(version) };
+  const moved = { ...value, metadata };
+  return { value: moved, text: JSON.stringify(moved), version };
+}

@@ -1,0 +1,138 @@
+/** Pods: defaults, what creation adds, and what an update may change. */
+import {
+  type ApiObject,
+  childOf,
+  copyOf,
+  fill,
+  isEqual,
+  isObject,
+  type JsonObject,
+  listOf,
+  objectOf,
+  objectsOf,
+} from "../json.ts";
+import { type FieldError, forbidden } from "../status.ts";
+import { setPodSpecDefaults } from "./pod_template.ts";
+import { validatePodSpec } from "./pod_validation.ts";
+import type { KindRules } from "./rules.ts";
+
+const NODE_TROUBLES = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+const TOLERATION_SECONDS = 300;
+
+function setDefaults(pod: ApiObject): void {
+  const spec = childOf(pod, "spec");
+  setPodSpecDefaults(spec);
+  fill(spec, "enableServiceLinks", true);
+}
+
+/** What admission adds on the real server too, but for the token volume: there is nothing to call. */
+function prepareCreate(pod: ApiObject): void {
+  const spec = childOf(pod, "spec");
+  fill(spec, "serviceAccountName", "default");
+  spec.serviceAccount = spec.serviceAccountName;
+  fill(spec, "priority", 0);
+  fill(spec, "preemptionPolicy", "PreemptLowerPriority");
+  const tolerations = [...objectsOf(spec.tolerations)];
+  for (const key of NODE_TROUBLES) {
+    const covered = tolerations.some((toleration) =>
+      (toleration.key === key || toleration.key === undefined) &&
+      (toleration.effect === "NoExecute" || toleration.effect === undefined)
+    );
+    if (covered) continue;
+    tolerations.push({
+      key,
+      operator: "Exists",
+      effect: "NoExecute",
+      tolerationSeconds: TOLERATION_SECONDS,
+    });
+  }
+  spec.tolerations = tolerations;
+  pod.status = { phase: "Pending", qosClass: qosClassOf(spec) };
+}
+
+/** `Guaranteed`, `Burstable` or `BestEffort`, from the containers' cpu and memory. */
+export function qosClassOf(spec: JsonObject): string {
+  const containers = [...objectsOf(spec.initContainers), ...objectsOf(spec.containers)];
+  let some = false;
+  let guaranteed = containers.length > 0;
+  for (const container of containers) {
+    const resources = objectOf(container.resources);
+    const limits = objectOf(resources.limits);
+    const requests = objectOf(resources.requests);
+    for (const name of ["cpu", "memory"]) {
+      const limit = limits[name];
+      const request = requests[name] ?? limit;
+      if ((limit ?? "0") !== "0" || (request ?? "0") !== "0") some = true;
+      if (limit === undefined || limit === "0" || limit !== request) guaranteed = false;
+    }
+  }
+  if (guaranteed) return "Guaranteed";
+  return some ? "Burstable" : "BestEffort";
+}
+
+function validate(pod: ApiObject): FieldError[] {
+  return validatePodSpec(objectOf(pod.spec), "spec");
+}
+
+const IMMUTABLE =
+  "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
+function validateUpdate(pod: ApiObject, previous: ApiObject): FieldError[] {
+  const next = maskMutable(pod);
+  const before = maskMutable(previous);
+  if (isEqual(next, before)) return keepsTolerations(pod, previous);
+  // The real server appends a diff of its own inner form; ours names the fields instead.
+  const changed = [...new Set([...Object.keys(next), ...Object.keys(before)])]
+    .filter((key) => !isEqual(next[key], before[key]));
+  return [forbidden("spec", `${IMMUTABLE}\nchanged: ${changed.join(", ")}`)];
+}
+
+function keepsTolerations(pod: ApiObject, previous: ApiObject): FieldError[] {
+  const after = listOf(objectOf(pod.spec).tolerations);
+  const kept = listOf(objectOf(previous.spec).tolerations).every((toleration) =>
+    after.some((candidate) => isEqual(candidate, toleration))
+  );
+  return kept ? [] : [
+    forbidden(
+      "spec.tolerations",
+      "existing toleration can not be modified except its tolerationSeconds",
+    ),
+  ];
+}
+
+/** The spec without what may change. */
+function maskMutable(pod: ApiObject): JsonObject {
+  const {
+    activeDeadlineSeconds: _deadline,
+    tolerations: _tolerations,
+    terminationGracePeriodSeconds: _grace,
+    schedulingGates: _gates,
+    ...spec
+  } = objectOf(copyOf(pod.spec));
+  for (const list of ["containers", "initContainers"]) {
+    if (!Array.isArray(spec[list])) continue;
+    spec[list] = objectsOf(spec[list]).map(({ image: _image, ...container }) => container);
+  }
+  return spec;
+}
+
+/** A node and its status belong to other paths: only `binding` sets the node. */
+function prepareUpdate(pod: ApiObject, previous: ApiObject): void {
+  const spec = objectOf(pod.spec);
+  // Clients that send an object back without what admission added do not take it away.
+  const before = objectOf(previous.spec);
+  for (const key of ["serviceAccountName", "serviceAccount", "priority", "preemptionPolicy"]) {
+    if (spec[key] === undefined && before[key] !== undefined) spec[key] = before[key];
+  }
+  if (isObject(pod.status) && isObject(previous.status) && previous.status.qosClass !== undefined) {
+    fill(pod.status, "qosClass", previous.status.qosClass);
+  }
+}
+
+export const POD_RULES: KindRules = {
+  setDefaults,
+  prepareCreate,
+  prepareUpdate,
+  validate,
+  validateUpdate,
+};

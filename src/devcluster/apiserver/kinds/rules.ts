@@ -1,0 +1,75 @@
+/** What the server does with each built-in kind beyond storing it. */
+import type { ApiObject } from "../json.ts";
+import { checkPathSegment, checkSubdomain } from "../names.ts";
+import type { FieldError } from "../status.ts";
+import { storageKey } from "../resources.ts";
+import { DEFINITION_RULES } from "../crd/definition.ts";
+import { DEPLOYMENT_RULES } from "./deployment.ts";
+import {
+  CONFIG_MAP_RULES,
+  EVENT_RULES,
+  LEASE_RULES,
+  NAMESPACE_RULES,
+  NETWORK_POLICY_RULES,
+  NODE_RULES,
+  PRIORITY_CLASS_RULES,
+  PVC_RULES,
+  ROLE_BINDING_RULES,
+  SECRET_RULES,
+  WEBHOOK_RULES,
+} from "./simple.ts";
+import { POD_RULES } from "./pod.ts";
+import { SERVICE_RULES } from "./service.ts";
+
+/** What a kind may ask of the server while an object is made. */
+export interface CreateContext {
+  /** A free cluster address; `wanted` is taken when it is free. */
+  allocateAddress(wanted: string): string | undefined;
+}
+
+/** The rules of one kind. All of them may write to `object` and none to `previous`. */
+export interface KindRules {
+  /** Why the name cannot be; [] when it can. */
+  readonly checkName?: (name: string) => string[];
+  /** Fills what the client left out. */
+  readonly setDefaults?: (object: ApiObject) => void;
+  /** What only happens at creation, before validation. */
+  readonly prepareCreate?: (object: ApiObject, context: CreateContext) => void;
+  /** What an update cannot change goes back to what it was. */
+  readonly prepareUpdate?: (object: ApiObject, previous: ApiObject) => void;
+  readonly validate?: (object: ApiObject) => FieldError[];
+  readonly validateUpdate?: (object: ApiObject, previous: ApiObject) => FieldError[];
+}
+
+const RULES: Readonly<Record<string, KindRules>> = {
+  "/pods": POD_RULES,
+  "/services": SERVICE_RULES,
+  "/namespaces": NAMESPACE_RULES,
+  "/nodes": NODE_RULES,
+  "/events": EVENT_RULES,
+  "/secrets": SECRET_RULES,
+  "/configmaps": CONFIG_MAP_RULES,
+  "/persistentvolumeclaims": PVC_RULES,
+  "apiextensions.k8s.io/customresourcedefinitions": DEFINITION_RULES,
+  "apps/deployments": DEPLOYMENT_RULES,
+  "coordination.k8s.io/leases": LEASE_RULES,
+  "networking.k8s.io/networkpolicies": NETWORK_POLICY_RULES,
+  "scheduling.k8s.io/priorityclasses": PRIORITY_CLASS_RULES,
+  "rbac.authorization.k8s.io/roles": { checkName: checkPathSegment },
+  "rbac.authorization.k8s.io/clusterroles": { checkName: checkPathSegment },
+  "rbac.authorization.k8s.io/rolebindings": ROLE_BINDING_RULES,
+  "rbac.authorization.k8s.io/clusterrolebindings": ROLE_BINDING_RULES,
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations": WEBHOOK_RULES,
+  "admissionregistration.k8s.io/validatingwebhookconfigurations": WEBHOOK_RULES,
+};
+const NO_RULES: KindRules = {};
+
+/** The rules of a resource; empty ones where nothing special applies. */
+export function rulesOf(resource: { readonly group: string; readonly plural: string }): KindRules {
+  return RULES[storageKey(resource)] ?? NO_RULES;
+}
+
+/** The check of names that applies to a kind. */
+export function nameCheckOf(rules: KindRules): (name: string) => string[] {
+  return rules.checkName ?? checkSubdomain;
+}

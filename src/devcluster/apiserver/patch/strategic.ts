@@ -1,0 +1,145 @@
+/**
+ * Strategic merge patch: like a merge patch, but lists of things with a name are merged by it.
+ * Which lists those are stands in the schema (`x-kubernetes-patch-strategy`, `-merge-key`).
+ */
+import { isEqual, isObject, type JsonObject, listOf, stringOf } from "../json.ts";
+import type { Shape } from "../schema/shape.ts";
+import { badRequest } from "../status.ts";
+
+const ORDER = "$setElementOrder/";
+const DELETE_FROM = "$deleteFromPrimitiveList/";
+const RETAIN = "$retainKeys";
+const DIRECTIVE = "$patch";
+
+/**
+ * The target with the patch on it. Neither is written to.
+ *
+ * @param shape Schema of the target; undefined where it is not known: then lists are replaced.
+ * @throws {StatusError} 400 for directives that make no sense.
+ */
+export function strategicPatch(
+  target: unknown,
+  patch: JsonObject,
+  shape: Shape | undefined,
+): JsonObject {
+  const directive = patch[DIRECTIVE];
+  if (directive === "replace") return withoutDirectives(patch);
+  if (directive === "delete") return {};
+  if (directive !== undefined && directive !== "merge") {
+    throw badRequest(`unknown patch type found in map: ${JSON.stringify(directive)}`);
+  }
+  let merged = isObject(target) ? { ...target } : {};
+  const retained = patch[RETAIN];
+  if (Array.isArray(retained)) {
+    merged = Object.fromEntries(Object.entries(merged).filter(([key]) => retained.includes(key)));
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith(DELETE_FROM)) {
+      const field = key.slice(DELETE_FROM.length);
+      const dropped = listOf(value);
+      merged[field] = listOf(merged[field]).filter((item) =>
+        !dropped.some((other) => isEqual(item, other))
+      );
+    }
+    if (key.startsWith("$")) continue;
+    if (value === null) delete merged[key];
+    else merged[key] = mergeField(merged[key], value, shape?.member(key), patch[ORDER + key]);
+  }
+  // An order alone can stand in a patch too.
+  for (const [key, order] of Object.entries(patch)) {
+    if (!key.startsWith(ORDER)) continue;
+    const field = key.slice(ORDER.length);
+    if (patch[field] === undefined && Array.isArray(merged[field])) {
+      const mergeKey = mergeKeyOf(shape?.member(field));
+      merged[field] = ordered(merged[field], listOf(order), mergeKey);
+    }
+  }
+  return merged;
+}
+
+function mergeField(
+  target: unknown,
+  value: unknown,
+  shape: Shape | undefined,
+  order: unknown,
+): unknown {
+  if (isObject(value)) return strategicPatch(target, value, shape);
+  if (!Array.isArray(value)) return value;
+  const strategy = stringOf(shape?.schema["x-kubernetes-patch-strategy"]).split(",");
+  if (!strategy.includes("merge")) return value.filter((item) => !isDirective(item));
+  const mergeKey = mergeKeyOf(shape);
+  const merged = mergeKey === undefined
+    ? mergePrimitives(listOf(target), value)
+    : mergeObjects(listOf(target), value, mergeKey, shape?.items);
+  return Array.isArray(order) ? ordered(merged, order, mergeKey) : merged;
+}
+
+function mergeKeyOf(shape: Shape | undefined): string | undefined {
+  return stringOf(shape?.schema["x-kubernetes-patch-merge-key"]) || undefined;
+}
+
+function isDirective(item: unknown): boolean {
+  return isObject(item) && item[DIRECTIVE] !== undefined && Object.keys(item).length === 1;
+}
+
+function mergePrimitives(target: readonly unknown[], patch: readonly unknown[]): unknown[] {
+  const added = patch.filter((item) => !target.some((other) => isEqual(item, other)));
+  return [...target, ...added];
+}
+
+function mergeObjects(
+  target: readonly unknown[],
+  patch: readonly unknown[],
+  mergeKey: string,
+  shape: Shape | undefined,
+): unknown[] {
+  const replaces = patch.some((item) => isObject(item) && item[DIRECTIVE] === "replace");
+  if (replaces) {
+    return patch.filter((item) => !isDirective(item))
+      .map((item) => isObject(item) ? withoutDirectives(item) : item);
+  }
+  const merged = [...target];
+  for (const item of patch) {
+    if (!isObject(item)) throw badRequest("expected map in list of maps with a merge key");
+    const name = item[mergeKey];
+    if (name === undefined) {
+      throw badRequest(
+        `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
+      );
+    }
+    const at = merged.findIndex((other) => isObject(other) && isEqual(other[mergeKey], name));
+    if (item[DIRECTIVE] === "delete") {
+      if (at !== -1) merged.splice(at, 1);
+    } else if (at === -1) merged.push(strategicPatch({}, item, shape));
+    else merged[at] = strategicPatch(merged[at], item, shape);
+  }
+  return merged;
+}
+
+/** The list in the wanted order; what the order does not name stays behind its neighbour before. */
+function ordered(
+  list: readonly unknown[],
+  order: readonly unknown[],
+  mergeKey: string | undefined,
+): unknown[] {
+  const keyOf = (item: unknown) =>
+    JSON.stringify(mergeKey === undefined ? item : isObject(item) ? item[mergeKey] : undefined);
+  const places = new Map(order.map((item, index) => [keyOf(item), index]));
+  const named = list.filter((item) => places.has(keyOf(item)))
+    .sort((a, b) => (places.get(keyOf(a)) ?? 0) - (places.get(keyOf(b)) ?? 0));
+  const result: unknown[] = [];
+  let next = 0;
+  for (const item of list) {
+    if (!places.has(keyOf(item))) result.push(item);
+    else {
+      const wanted = named[next];
+      next += 1;
+      result.push(wanted);
+    }
+  }
+  return result;
+}
+
+function withoutDirectives(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith("$")));
+}

@@ -1,0 +1,233 @@
+/** Updates of objects, from PUT and PATCH alike. */
+import type { Cluster } from "../cluster.ts";
+import { type ApiObject, isEqual, type JsonObject, objectOf } from "../json.ts";
+import type { ResourceType } from "../registry.ts";
+import { storageKey } from "../resources.ts";
+import {
+  badRequest,
+  conflict,
+  forbidden,
+  invalid,
+  invalidObject,
+  MODIFIED,
+  notFound,
+} from "../status.ts";
+import { objectKey, type Stored } from "../store.ts";
+import { createObject, unsaved } from "./create.ts";
+import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
+
+/** Which object, and which part of it. */
+export interface UpdateTarget {
+  readonly type: ResourceType;
+  readonly namespace: string;
+  readonly name: string;
+  /** "" for the object itself. */
+  readonly subresource: string;
+}
+
+/** Kinds that a PUT makes when they are not there. */
+const CREATED_ON_UPDATE: ReadonlySet<string> = new Set([
+  "/endpoints",
+  "/events",
+  "coordination.k8s.io/leases",
+  "rbac.authorization.k8s.io/clusterrolebindings",
+  "rbac.authorization.k8s.io/clusterroles",
+  "rbac.authorization.k8s.io/rolebindings",
+  "rbac.authorization.k8s.io/roles",
+]);
+/** Kinds whose updates must name the version that they replace; custom resources as well. */
+const VERSION_NEEDED: ReadonlySet<string> = new Set([
+  "/serviceaccounts",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingwebhookconfigurations",
+  "apiextensions.k8s.io/customresourcedefinitions",
+  "coordination.k8s.io/leases",
+  "policy/poddisruptionbudgets",
+]);
+
+/** What an update came to. */
+export interface UpdateResult {
+  readonly stored: Stored;
+  readonly created: boolean;
+}
+
+/**
+ * Replaces an object by the body of a PUT.
+ *
+ * @throws {StatusError} As the real server answers.
+ */
+export function replaceObject(
+  cluster: Cluster,
+  target: UpdateTarget,
+  body: unknown,
+  options: WriteOptions,
+): UpdateResult {
+  const { type, namespace, name } = target;
+  const object = decodeObject(body, type, options);
+  const { metadata } = object;
+  if (metadata.name !== undefined && metadata.name !== name) {
+    throw badRequest(
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
+  if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
+    throw badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
+  metadata.name = name;
+  const current = cluster.collectionOf(type).get(objectKey(namespace, name));
+  if (current === undefined) {
+    const mayCreate = target.subresource === "" && CREATED_ON_UPDATE.has(storageKey(type.info));
+    if (!mayCreate) throw notFound(type.info, name);
+    return { stored: createObject(cluster, type, namespace, object, options), created: true };
+  }
+  const versionless = !metadata.resourceVersion;
+  if (versionless && (type.custom !== undefined || VERSION_NEEDED.has(storageKey(type.info)))) {
+    const subject = { group: type.info.group, kind: type.info.plural };
+    throw invalidObject(subject, name, [
+      invalid("metadata.resourceVersion", 0, "must be specified for an update"),
+    ]);
+  }
+  return { stored: updateObject(cluster, target, current, object, options), created: false };
+}
+
+/**
+ * Puts `next` in place of `current`, but for what this path may not change.
+ *
+ * @param next Decoded already; taken over.
+ * @throws {StatusError} 409 when `next` names another version or uid, 422 when it is not valid.
+ */
+export function updateObject(
+  cluster: Cluster,
+  target: UpdateTarget,
+  current: Stored,
+  next: ApiObject,
+  options: WriteOptions,
+): Stored {
+  const { type, subresource, name } = target;
+  const { info, rules } = type;
+  const previous = current.value;
+  const { metadata } = next;
+  if (metadata.resourceVersion && metadata.resourceVersion !== previous.metadata.resourceVersion) {
+    throw conflict(info, name, MODIFIED);
+  }
+  if (metadata.uid && metadata.uid !== previous.metadata.uid) {
+    throw conflict(
+      info,
+      name,
+      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${previous.metadata.uid}`,
+    );
+  }
+  const object = merge(next, previous, type, subresource);
+  keepSystemMetadata(object, previous);
+  checkFinalizers(object, previous, type);
+  setDefaults(object, type);
+  if (subresource === "") rules.prepareUpdate?.(object, previous);
+  if (info.countsGeneration && subresource !== "status" && changesSpec(object, previous)) {
+    object.metadata.generation = (previous.metadata.generation ?? 0) + 1;
+  }
+  validateObject(object, previous, type);
+  if (isEqual(object, previous)) return current;
+  if (options.dryRun) return unsaved(object);
+  const collection = cluster.collectionOf(type);
+  const key = objectKey(target.namespace, name);
+  if (isGone(object, type)) {
+    const stored = collection.replace(key, object);
+    collection.remove(key);
+    return stored;
+  }
+  return collection.replace(key, object);
+}
+
+/** The parts that this path may write, over the rest of what is there. */
+function merge(
+  next: ApiObject,
+  previous: ApiObject,
+  { info }: ResourceType,
+  subresource: string,
+): ApiObject {
+  if (subresource === "") {
+    if (!info.statusSubresource) return next;
+    const { status: _status, ...rest } = next;
+    return previous.status === undefined ? rest : { ...rest, status: previous.status };
+  }
+  if (subresource === "finalize") {
+    return { ...previous, metadata: { ...previous.metadata }, spec: next.spec };
+  }
+  // A write to the status may change nothing else; a custom resource's keeps all metadata too.
+  const metadata = info.schemaName === ""
+    ? { ...previous.metadata }
+    : { ...previous.metadata, ...pick(next.metadata, ["labels", "annotations", "finalizers"]) };
+  const { status: _old, ...rest } = previous;
+  return {
+    ...rest,
+    metadata,
+    ...(next.status !== undefined && { status: next.status }),
+  };
+}
+
+function pick(source: JsonObject, keys: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    keys.filter((key) => source[key] !== undefined).map((key) => [key, source[key]]),
+  );
+}
+
+const SYSTEM_FIELDS = [
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+  "generateName",
+  "name",
+  "namespace",
+  "resourceVersion",
+] as const;
+
+function keepSystemMetadata(object: ApiObject, previous: ApiObject): void {
+  const metadata: JsonObject = object.metadata;
+  for (const field of SYSTEM_FIELDS) {
+    const value = previous.metadata[field];
+    if (value === undefined) delete metadata[field];
+    else metadata[field] = value;
+  }
+  for (const field of ["labels", "annotations"]) {
+    const map = metadata[field];
+    if (isEqual(map, {}) && previous.metadata[field] === undefined) delete metadata[field];
+  }
+  for (const field of ["finalizers", "ownerReferences"]) {
+    if (isEqual(metadata[field], [])) delete metadata[field];
+  }
+}
+
+function checkFinalizers(object: ApiObject, previous: ApiObject, { info }: ResourceType): void {
+  if (previous.metadata.deletionTimestamp === undefined) return;
+  const before = previous.metadata.finalizers ?? [];
+  const added = (object.metadata.finalizers ?? []).filter((name) => !before.includes(name));
+  if (added.length === 0) return;
+  const shown = added.map((name) => JSON.stringify(name)).join(", ");
+  throw invalidObject(info, object.metadata.name ?? "", [
+    forbidden(
+      "metadata.finalizers",
+      `no new finalizers can be added if the object is being deleted, found new finalizers []string{${shown}}`,
+    ),
+  ]);
+}
+
+/** True when anything beside metadata and status differs. */
+function changesSpec(object: ApiObject, previous: ApiObject): boolean {
+  const { metadata: _a, status: _b, ...content } = object;
+  const { metadata: _c, status: _d, ...before } = previous;
+  return !isEqual(content, before);
+}
+
+/** A deleted object that nothing holds any more: no finalizer and no grace period. */
+export function isGone({ metadata, spec }: ApiObject, { info }: ResourceType): boolean {
+  if (metadata.deletionTimestamp === undefined) return false;
+  if ((metadata.finalizers ?? []).length > 0) return false;
+  if (storageKey(info) === "/namespaces") {
+    return isEqual(objectOf(spec).finalizers ?? [], []);
+  }
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}

@@ -1,0 +1,241 @@
+/** Carries out the plan of one pod, for as long as the pod is on this node. */
+import {
+  isConflict,
+  isNotFound,
+  keyOf,
+  keyText,
+  type KubeClient,
+  type Pod,
+  PODS,
+  type PodStatus,
+} from "../../kube/mod.ts";
+import { sleep } from "../../lib/abort.ts";
+import { backoffMs, type BackoffPolicy } from "../../lib/backoff.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { type ContainerDeps, PodContainer } from "./container.ts";
+import type { PodPlace } from "./container_start.ts";
+import type { EventRecorder } from "./events.ts";
+import type { LogFile } from "./log_file.ts";
+import { planPod, type PodAction } from "./pod_plan.ts";
+import type { PortAllocator } from "./port_claims.ts";
+import { PodPorts } from "./ports.ts";
+import {
+  allContainersOf,
+  type PodSnapshot,
+  recordsFromStatus,
+  type VolumesState,
+} from "./records.ts";
+import { prepareVolumes, type VolumeSources } from "./volumes.ts";
+
+/** What workers need of the kubelet. */
+export interface WorkerDeps extends ContainerDeps {
+  readonly client: KubeClient;
+  readonly allocator: PortAllocator;
+  readonly sources: VolumeSources;
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  /** Holds one folder for each pod. */
+  readonly podsFolder: string;
+  /** Takes in the pod as the API server has it after a write. */
+  readonly observe: (pod: Pod) => void;
+}
+
+/** Waits between tries of what the API server or the file system refused. */
+const RETRY: BackoffPolicy = { initialMs: 200, maxMs: 10_000, factor: 2, jitter: 0.3 };
+
+export class PodWorker {
+  readonly uid: string;
+  /** Resolves when nothing of the pod is left on this machine. */
+  readonly ended: Promise<void>;
+  readonly #deps: WorkerDeps;
+  readonly #containers: ReadonlyMap<string, PodContainer>;
+  readonly #acceptedAtMs: number;
+  readonly #folder: string;
+  #pod: Pod;
+  #ports: PodPorts | undefined;
+  #volumes: VolumesState = { kind: "none" };
+  #volumePaths: ReadonlyMap<string, string> = new Map();
+  /** Set once the pod has to leave this machine: how long its processes may take. */
+  #leaveGraceMs: number | undefined;
+  #wake = new AbortController();
+  #failures = 0;
+  #volumeFailures = 0;
+
+  constructor(pod: Pod, deps: WorkerDeps) {
+    this.#pod = pod;
+    this.#deps = deps;
+    this.uid = pod.metadata.uid ?? "";
+    this.#acceptedAtMs = deps.now();
+    this.#folder = `${deps.podsFolder}/${this.uid}`;
+    const records = recordsFromStatus(pod.status, this.#acceptedAtMs);
+    this.#containers = new Map(
+      allContainersOf(pod).map((container) => {
+        const record = records.get(container.name);
+        return [
+          container.name,
+          new PodContainer({
+            pod: () => this.#pod,
+            container,
+            place: () => this.#place(),
+            logFolder: `${this.#folder}/logs/${container.name}`,
+            ...(record !== undefined && { record }),
+            onChange: () => this.#poke(),
+            onEvent: (note) => deps.events.record(this.#pod, note),
+          }, deps),
+        ];
+      }),
+    );
+    this.ended = this.#live();
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** The pod's ports, once it has some. */
+  get ports(): PodPorts | undefined {
+    return this.#ports;
+  }
+
+  /** The pod object has changed. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.#poke();
+  }
+
+  /** Ends everything without a word to the API server: the object is gone, or the node stops. */
+  leave(graceMs: number): void {
+    this.#leaveGraceMs = Math.min(graceMs, this.#leaveGraceMs ?? Infinity);
+    this.#poke();
+  }
+
+  /** A container's log; undefined when it has none. */
+  logOf(container: string, previous: boolean): LogFile | undefined {
+    return this.#containers.get(container)?.log(previous);
+  }
+
+  hasContainer(name: string): boolean {
+    return this.#containers.has(name);
+  }
+
+  async #live(): Promise<void> {
+    while (this.#leaveGraceMs === undefined) {
+      // What happens from here on calls for another pass.
+      const wake = this.#wake = new AbortController();
+      const wakeAtMs = await this.#pass();
+      const waitMs = wakeAtMs === undefined
+        ? 2 ** 31 - 1
+        : Math.max(0, wakeAtMs - this.#deps.now());
+      await sleep(waitMs, wake.signal);
+    }
+    const graceMs = this.#leaveGraceMs;
+    await Promise.all([...this.#containers.values()].map((container) => container.end(graceMs)));
+    if (this.#ports !== undefined) this.#deps.allocator.release(this.#ports);
+    await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+  }
+
+  /** One pass over the plan. Returns when the next one is due at the latest. */
+  async #pass(): Promise<number | undefined> {
+    const { actions, wakeAtMs } = planPod(this.#snapshot());
+    try {
+      for (const action of actions) await this.#apply(action);
+      this.#failures = 0;
+      return wakeAtMs;
+    } catch (error) {
+      const waitMs = backoffMs(RETRY, ++this.#failures);
+      this.#deps.log.warning("Could not bring pod on", {
+        pod: keyText(keyOf(this.#pod)),
+        error: String(error),
+      });
+      return Math.min(this.#deps.now() + waitMs, wakeAtMs ?? Infinity);
+    }
+  }
+
+  #snapshot(): PodSnapshot {
+    const records = new Map([...this.#containers].map(([name, { record }]) => [name, record]));
+    return {
+      pod: this.#pod,
+      records,
+      volumes: this.#volumes,
+      acceptedAtMs: this.#acceptedAtMs,
+      nowMs: this.#deps.now(),
+      timing: this.#deps.timing,
+    };
+  }
+
+  async #apply(action: PodAction): Promise<void> {
+    switch (action.kind) {
+      case "prepareVolumes":
+        this.#volumes = { kind: "preparing" };
+        return void this.#prepare();
+      case "start":
+        return this.#containers.get(action.container)?.start(action.restart);
+      case "announceBackOff":
+        return this.#containers.get(action.container)?.announceBackOff();
+      case "kill":
+        return this.#containers.get(action.container)?.kill(action.graceMs, action.why);
+      case "report":
+        return await this.#report(action.status);
+      case "remove":
+        return await this.#remove();
+    }
+  }
+
+  /** Ports and volumes: what must be there before the first container starts. */
+  async #prepare(): Promise<void> {
+    try {
+      this.#ports ??= this.#deps.allocator.allocate(this.#pod);
+      await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await Deno.mkdir(this.#place().folder, { recursive: true, mode: 0o700 });
+      this.#volumePaths = await prepareVolumes(
+        this.#pod,
+        `${this.#folder}/volumes`,
+        this.#deps.sources,
+      );
+      this.#volumes = { kind: "ready" };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const retryAtMs = this.#deps.now() + backoffMs(RETRY, ++this.#volumeFailures);
+      this.#volumes = { kind: "failed", message, retryAtMs };
+      this.#deps.events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
+    }
+    this.#poke();
+  }
+
+  async #report(status: PodStatus): Promise<void> {
+    const { client, observe } = this.#deps;
+    try {
+      observe(await client.replace(PODS, { ...this.#pod, status }, { subresource: "status" }));
+    } catch (error) {
+      if (isNotFound(error)) return; // Its deletion is on the way to us.
+      if (!isConflict(error)) throw error;
+      // Somebody wrote in between: the next pass works on what is there now.
+      observe(await client.get(PODS, keyOf(this.#pod)));
+      this.#poke();
+    }
+  }
+
+  async #remove(): Promise<void> {
+    try {
+      await this.#deps.client.delete(PODS, keyOf(this.#pod), {
+        gracePeriodSeconds: 0,
+        preconditions: { uid: this.uid },
+      });
+    } catch (error) {
+      // Gone already, or a namesake has taken its place: either way ours is no more.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  #place(): PodPlace {
+    return {
+      folder: `${this.#folder}/work`,
+      ports: this.#ports ?? new PodPorts([], []),
+      volumes: this.#volumePaths,
+    };
+  }
+
+  #poke(): void {
+    this.#wake.abort();
+  }
+}

@@ -1,0 +1,144 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import {
+  kubeStatus,
+  rawAnswer,
+  withCuttingServer,
+  withServer,
+} from "../../tests/support/api_stub.ts";
+import { aPod } from "../../tests/support/builders.ts";
+import { type KubeClient, linesOf, type WatchEvent } from "./client.ts";
+import { ConnectionError } from "./errors.ts";
+import { PODS } from "./resources.ts";
+import type { Pod } from "./types.ts";
+
+/** A response that comes in pieces. */
+function streamOf(pieces: readonly string[]): Response {
+  const bytes = pieces.map((piece) => new TextEncoder().encode(piece));
+  return new Response(
+    new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const next = bytes.shift();
+        if (next !== undefined) controller.enqueue(next);
+        else controller.close();
+      },
+    }),
+  );
+}
+
+function lineOf(type: string, object: unknown): string {
+  return JSON.stringify({ type, object }) + "\n";
+}
+
+async function watched(
+  client: KubeClient,
+  { signal = new AbortController().signal, onEvent, onData }: {
+    readonly signal?: AbortSignal;
+    readonly onEvent?: (event: WatchEvent<Pod>) => void;
+    readonly onData?: () => void;
+  } = {},
+): Promise<string[]> {
+  const seen: string[] = [];
+  const watch = client.watch(PODS, {
+    namespace: "rl",
+    labelSelector: "a=b",
+    resourceVersion: "7",
+    timeoutSeconds: 300,
+    signal,
+    ...(onData && { onData }),
+  });
+  for await (const event of watch) {
+    seen.push(`${event.type} ${event.object.metadata.name}`);
+    onEvent?.(event);
+  }
+  return seen;
+}
+
+Deno.test("KubeClient watches from a version with bookmarks, and returns when the server ends it", async () => {
+  const lines = lineOf("ADDED", aPod("a")) + lineOf("BOOKMARK", aPod("b"));
+  await withServer(() => streamOf([lines]), async (client, seen) => {
+    let pieces = 0;
+    deepStrictEqual(await watched(client, { onData: () => pieces++ }), ["ADDED a", "BOOKMARK b"]);
+    strictEqual(pieces > 0, true);
+    strictEqual(
+      seen[0]?.path,
+      "/api/v1/namespaces/rl/pods?watch=true&allowWatchBookmarks=true&resourceVersion=7" +
+        "&timeoutSeconds=300&labelSelector=a%3Db",
+    );
+  });
+});
+
+Deno.test.each<{ when: string; answer: () => Response; error: Record<string, unknown> }>([
+  {
+    when: "the version is too old at the start",
+    answer: () => kubeStatus(410, "Expired"),
+    error: { name: "ApiError", code: 410 },
+  },
+  {
+    when: "an ERROR comes in mid-stream",
+    answer: () =>
+      streamOf([
+        lineOf("ADDED", aPod("a")),
+        lineOf("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old" }),
+        lineOf("ADDED", aPod("b")),
+      ]),
+    error: { name: "ApiError", code: 410, reason: "Expired", message: "too old" },
+  },
+  {
+    when: "half a line comes",
+    answer: () => streamOf(['{"type":"ADD']),
+    error: { name: "ConnectionError" },
+  },
+])("KubeClient's watch throws when $when", async ({ answer, error }) => {
+  await withServer(answer, (client) => rejects(watched(client), error));
+});
+
+Deno.test("KubeClient's watch throws when the connection breaks", async () => {
+  const answer = rawAnswer(lineOf("ADDED", aPod("a")), 10_000);
+  await withCuttingServer([answer], (client) => rejects(watched(client), ConnectionError));
+});
+
+Deno.test("KubeClient's watch ends when it is called off, with nothing left behind", async () => {
+  const stop = new AbortController();
+  const open = () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        start: (controller) =>
+          controller.enqueue(new TextEncoder().encode(lineOf("ADDED", aPod("a")))),
+      }),
+    );
+  await withServer(open, async (client) => {
+    const onEvent = () => stop.abort();
+    await rejects(watched(client, { signal: stop.signal, onEvent }), ConnectionError);
+  });
+});
+
+Deno.test.each([
+  { what: "one piece", pieces: ["a\nb\n"], lines: ["a", "b"] },
+  { what: "a line over three pieces", pieces: ["a", "b", "c\nd\n"], lines: ["abc", "d"] },
+  { what: "a border right at a line's end", pieces: ["a", "\n", "b\n"], lines: ["a", "b"] },
+  { what: "a last line without an end", pieces: ["a\nb"], lines: ["a", "b"] },
+  { what: "empty lines", pieces: ["\n\na\n\n"], lines: ["a"] },
+  { what: "nothing", pieces: [], lines: [] },
+])("linesOf() splits $what", async ({ pieces, lines }) => {
+  deepStrictEqual(await Array.fromAsync(linesOf(bytesOf(pieces))), lines);
+});
+
+Deno.test("linesOf() puts characters together that a border has cut", async () => {
+  const text = "größer→𝛑\nnächste\n";
+  const bytes = new TextEncoder().encode(text);
+  for (let size = 1; size <= 4; size++) {
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += size) {
+          controller.enqueue(bytes.slice(at, at + size));
+        }
+        controller.close();
+      },
+    });
+    deepStrictEqual(await Array.fromAsync(linesOf(body)), ["größer→𝛑", "nächste"]);
+  }
+});
+
+function bytesOf(pieces: readonly string[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
+}

@@ -1,0 +1,104 @@
+/** Kubernetes Events on DIJobs: what `kubectl describe` shows under a job. */
+import { createHash } from "node:crypto";
+import { API_VERSION, type DIJob, DIJOBS, type Phase } from "../api/mod.ts";
+import {
+  type CoreEvent,
+  EVENTS,
+  isAlreadyExists,
+  isNotFound,
+  type KubeClient,
+} from "../kube/mod.ts";
+import type { Logger } from "../lib/logger.ts";
+import { phaseMessage, phaseReason } from "./status.ts";
+
+/** As DI-orchestrator v0.1.0 signs its events. */
+const SOURCE = "di-orchestrator";
+/** Events are a courtesy: nobody waits long for one. */
+const EVENT_LIMIT_MS = 5000;
+/** Longest message that the API server takes. */
+const MESSAGE_MAX = 1024;
+
+export interface JobEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  /** Tells two events of the same words apart: the uid of the pod they are about. */
+  readonly subject?: string;
+}
+
+/** The event for a phase that a job has newly reached. Running has none: the pods have theirs. */
+export function phaseEvent(phase: Phase, job: DIJob): JobEvent | undefined {
+  if (phase === "Running") return undefined;
+  return {
+    type: phase === "Failed" ? "Warning" : "Normal",
+    reason: phaseReason(phase),
+    message: phaseMessage(phase, job.metadata.name ?? ""),
+  };
+}
+
+/**
+ * The object for an event. Its name derives from what it says, so that saying it again, after a crash
+ * or at every try of a failing write, meets the one that is there.
+ */
+export function buildEvent(job: DIJob, event: JobEvent, now: number): CoreEvent {
+  const { name = "", namespace = "", uid = "", resourceVersion = "" } = job.metadata;
+  const time = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+  const digest = createHash("sha256")
+    .update([uid, event.reason, event.message, event.subject ?? ""].join("\0"))
+    .digest("hex").slice(0, 16);
+  return {
+    metadata: { name: `${name}.${digest}`, namespace },
+    involvedObject: {
+      apiVersion: API_VERSION,
+      kind: DIJOBS.kind,
+      name,
+      namespace,
+      uid,
+      resourceVersion,
+    },
+    type: event.type,
+    reason: event.reason,
+    message: event.message.slice(0, MESSAGE_MAX),
+    source: { component: SOURCE },
+    reportingComponent: SOURCE,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  };
+}
+
+/** Writes events beside the work, which never waits for them. */
+export class EventRecorder {
+  readonly #client: KubeClient;
+  readonly #now: () => number;
+  readonly #log: Logger;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(client: KubeClient, now: () => number, log: Logger) {
+    this.#client = client;
+    this.#now = now;
+    this.#log = log;
+  }
+
+  /** Starts to write an event. A failure is logged and no more, since no work hangs on it. */
+  record(job: DIJob, event: JobEvent): void {
+    const writing = this.#write(buildEvent(job, event, this.#now()));
+    this.#pending.add(writing);
+    writing.finally(() => this.#pending.delete(writing));
+  }
+
+  /** Resolves when every event so far has been written or given up. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #write(event: CoreEvent): Promise<void> {
+    try {
+      await this.#client.create(EVENTS, event, { timeoutMs: EVENT_LIMIT_MS });
+    } catch (error) {
+      // Not found: the namespace is on its way out, and whoever would read the event with it.
+      if (isAlreadyExists(error) || isNotFound(error)) return;
+      this.#log.warning("Could not record event", { reason: event.reason, error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/** The operator: starts a job's coordinator, follows it, and cleans up. */
+import { AGGREGATOR_CONFIGS, DIJOBS, GROUP_SELECTOR } from "../api/mod.ts";
+import { runController, WorkQueue } from "../controller/mod.ts";
+import {
+  isNotFound,
+  keyOf,
+  keyText,
+  type KubeClient,
+  type KubeObject,
+  listWatch,
+  type ObjectCache,
+  type ObjectKey,
+  PODS,
+  type Resource,
+  runReflector,
+  SERVICES,
+} from "../kube/mod.ts";
+import type { Logger } from "../lib/logger.ts";
+import { EventRecorder } from "./events.ts";
+import { reconcileJob } from "./reconcile.ts";
+import { buildCaches, jobKeyOf, trimJob, trimPod, trimService } from "./snapshot.ts";
+
+export interface OperatorOptions {
+  readonly client: KubeClient;
+  /** `host:port` of the server as pods reach it; becomes `KUBERNETES_SERVER_URL`. */
+  readonly serverAddress: string;
+  /** Where the cluster's AggregatorConfig is. */
+  readonly aggregatorConfig: ObjectKey;
+  /** Jobs worked on at once. */
+  readonly workers: number;
+  readonly log: Logger;
+  readonly now?: () => number;
+  /** Resolves when this process may write: it leads, or there is no election. Absent: at once. */
+  readonly mayWork?: Promise<void>;
+  readonly onPass?: (pass: { readonly failed: boolean; readonly seconds: number }) => void;
+}
+
+export interface RunningOperator {
+  /** True once the caches are filled. */
+  readonly isReady: () => boolean;
+  /** Keys that wait for a worker. */
+  readonly queueSize: () => number;
+  /** Ends the watches, and the passes at work with them. */
+  stop(): Promise<void>;
+}
+
+/** Starts watching and, once all caches are filled, working. Survives every outage of the API server. */
+export function startOperator(options: OperatorOptions): RunningOperator {
+  const { client, log, now = Date.now, mayWork = Promise.resolve() } = options;
+  const caches = buildCaches();
+  const queue = new WorkQueue();
+  const events = new EventRecorder(client, now, log);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+
+  const follow = <T extends KubeObject>(
+    cache: ObjectCache<T>,
+    resource: Resource<T>,
+    trim: (object: T) => T,
+    jobKey: (object: T) => string | undefined,
+    labelSelector?: string,
+  ) => {
+    cache.subscribe(({ before, after }) => {
+      const object = after ?? before;
+      const key = object && jobKey(object);
+      if (key !== undefined) queue.add(key);
+    });
+    const source = listWatch(
+      client,
+      resource,
+      labelSelector === undefined ? {} : { labelSelector },
+    );
+    return runReflector({ source, cache, trim, log, signal });
+  };
+  const reflectors = [
+    follow(caches.jobs, DIJOBS, trimJob, (job) => keyText(keyOf(job))),
+    follow(caches.pods, PODS, trimPod, jobKeyOf, GROUP_SELECTOR),
+    follow(caches.services, SERVICES, trimService, jobKeyOf, GROUP_SELECTOR),
+  ];
+
+  const isReady = () => Object.values(caches).every(({ isFilled }) => isFilled);
+  const readAggregatorConfig = async () => {
+    try {
+      return await client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+  const work = async () => {
+    const filled = Object.values(caches).map((cache) => cache.filled);
+    await Promise.race([Promise.all([...filled, mayWork]), aborted(signal)]);
+    if (signal.aborted) return;
+    log.info("Operator works", { jobs: caches.jobs.size, pods: caches.pods.size });
+    await runController({
+      queue,
+      workers: options.workers,
+      log,
+      ...(options.onPass && { onPass: options.onPass }),
+      reconcile: (key) =>
+        reconcileJob(parseKey(key), {
+          client,
+          caches,
+          serverAddress: options.serverAddress,
+          readAggregatorConfig,
+          now,
+          events,
+          again: (again, ms) => queue.addAfter(keyText(again), ms),
+        }),
+    });
+  };
+  const working = work();
+
+  return {
+    isReady,
+    queueSize: () => queue.size,
+    async stop() {
+      stopping.abort();
+      queue.close();
+      await Promise.all([...reflectors, working]);
+      await events.flush();
+    },
+  };
+}
+
+function parseKey(key: string): ObjectKey {
+  const [namespace = "", name = ""] = key.split("/");
+  return { namespace, name };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}

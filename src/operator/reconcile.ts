@@ -1,0 +1,185 @@
+/** The shell around the decisions: reads a snapshot, does the writes, reports them. */
+import { type AggregatorConfig, type DIJob, DIJOBS, type DIJobStatus } from "../api/mod.ts";
+import {
+  ApiError,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  keyOf,
+  type KubeClient,
+  type ObjectKey,
+  type Pod,
+  PODS,
+  type Resource,
+  type Service,
+  SERVICES,
+} from "../kube/mod.ts";
+import { buildService } from "../replicas/mod.ts";
+import { type EventRecorder, type JobEvent, phaseEvent } from "./events.ts";
+import { type Action, planJob } from "./plan.ts";
+import { needsAggregatorConfig } from "./pods.ts";
+import {
+  type Caches,
+  isOwnedBy,
+  type JobSnapshot,
+  snapshotOf,
+  trimPod,
+  trimService,
+} from "./snapshot.ts";
+import { isSameStatus, withFailure, withoutFailure } from "./status.ts";
+
+export interface ReconcileDeps {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly serverAddress: string;
+  /** The one AggregatorConfig as it is now; undefined when there is none. */
+  readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
+  readonly now: () => number;
+  readonly events: EventRecorder;
+  /** Asks for another pass over this job after that many ms. */
+  readonly again: (key: ObjectKey, ms: number) => void;
+}
+
+/** One pass over one job. Throws the first write that failed: the queue owns retry and back-off. */
+export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise<void> {
+  const cached = snapshotOf(deps.caches, key, deps.now());
+  if (cached === undefined) return; // Deleted: owner references take the pods along.
+  const snapshot = await withAggregatorConfig(cached, deps);
+  const plan = planJob(snapshot, deps.serverAddress);
+  const { job } = snapshot;
+
+  const results = await Promise.allSettled(plan.actions.map((action) => apply(action, job, deps)));
+  const failure = results.find((result) => result.status === "rejected")?.reason as unknown;
+  if (plan.status !== undefined) {
+    const status = failure === undefined
+      ? withoutFailure(plan.status, snapshot.now)
+      : withFailure(plan.status, failureOf(failure), snapshot.now);
+    await writeStatus(job, status, deps);
+  }
+  if (failure !== undefined) throw failure;
+  if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
+}
+
+async function withAggregatorConfig(
+  snapshot: JobSnapshot,
+  deps: ReconcileDeps,
+): Promise<JobSnapshot> {
+  if (!needsAggregatorConfig(snapshot)) return snapshot;
+  return { ...snapshot, aggregatorConfig: await deps.readAggregatorConfig() };
+}
+
+async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<void> {
+  switch (action.kind) {
+    case "createReplica":
+      return await createService(buildService(await createPod(action.pod, job, deps)), job, deps);
+    case "createService":
+      return await createService(action.service, job, deps);
+    case "deletePod":
+      return await deleteOwn(PODS, action.pod, job, deps);
+    case "deleteService":
+      return await deleteOwn(SERVICES, action.service, job, deps);
+  }
+}
+
+async function createPod(pod: Pod, job: DIJob, deps: ReconcileDeps): Promise<Pod> {
+  const { client, caches, events } = deps;
+  try {
+    const created = await client.create(PODS, pod);
+    caches.pods.observe(trimPod(created));
+    events.record(job, made("pod", created));
+    return created;
+  } catch (error) {
+    // The cache lagged behind an earlier create of ours, unless a stranger has the name.
+    const existing = isAlreadyExists(error) ? await client.get(PODS, keyOf(pod)) : undefined;
+    if (existing !== undefined && isOwnedBy(existing, [job])) {
+      caches.pods.observe(trimPod(existing));
+      return existing;
+    }
+    events.record(job, failed("create", "pod", pod, error));
+    throw error;
+  }
+}
+
+async function createService(
+  service: Service,
+  job: DIJob,
+  { client, caches, events }: ReconcileDeps,
+): Promise<void> {
+  try {
+    const created = await client.create(SERVICES, service);
+    caches.services.observe(trimService(created));
+    events.record(job, made("service", created));
+  } catch (error) {
+    // The server was faster, unless the name is still held by the pod's predecessor or by a stranger:
+    // then this fails until garbage collection, or somebody, has made room.
+    const existing = isAlreadyExists(error)
+      ? await client.get(SERVICES, keyOf(service))
+      : undefined;
+    const owner = service.metadata.ownerReferences?.[0]?.uid;
+    if (existing?.metadata.ownerReferences?.some(({ uid }) => uid === owner)) {
+      caches.services.observe(trimService(existing));
+      return;
+    }
+    events.record(job, failed("create", "service", service, error));
+    throw error;
+  }
+}
+
+async function deleteOwn<T extends Pod | Service>(
+  resource: Resource<T>,
+  object: T,
+  job: DIJob,
+  { client, events }: ReconcileDeps,
+): Promise<void> {
+  const what = resource.kind === PODS.kind ? "pod" : "service";
+  const { uid = "" } = object.metadata;
+  try {
+    await client.delete(resource, keyOf(object), { preconditions: { uid } });
+    events.record(job, removed(what, object));
+  } catch (error) {
+    // Not there any more, or a namesake of another uid: either way the one meant is gone.
+    if (isNotFound(error) || isConflict(error)) return;
+    events.record(job, failed("delete", what, object, error));
+    throw error;
+  }
+}
+
+async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps): Promise<void> {
+  if (isSameStatus(status, job.status)) return;
+  // Over the version that was read: a status decided on an older one must not win.
+  const written = await deps.client.replace(DIJOBS, { ...job, status }, { subresource: "status" });
+  deps.caches.jobs.observe(written);
+  if (status.phase === undefined || status.phase === job.status?.phase) return;
+  const event = phaseEvent(status.phase, job);
+  if (event !== undefined) deps.events.record(job, event);
+}
+
+type Written = "pod" | "service";
+
+function made(what: Written, { metadata }: Pod | Service): JobEvent {
+  const message = `Create ${what}: ${metadata.name}`;
+  return { type: "Normal", reason: "SuccessfulCreate", message, subject: metadata.uid ?? "" };
+}
+
+function removed(what: Written, { metadata }: Pod | Service): JobEvent {
+  const message = `Delete ${what}: ${metadata.name}`;
+  return { type: "Normal", reason: "SuccessfulDelete", message, subject: metadata.uid ?? "" };
+}
+
+function failed(
+  verb: "create" | "delete",
+  what: Written,
+  { metadata }: Pod | Service,
+  error: unknown,
+): JobEvent {
+  const message = `Failed to ${verb} ${what}: ${metadata.name} error: ${failureOf(error).message}`;
+  return { type: "Warning", reason: verb === "create" ? "FailedCreate" : "FailedDelete", message };
+}
+
+function failureOf(error: unknown): { readonly reason: string; readonly message: string } {
+  const reason = error instanceof ApiError ? error.reason : "";
+  return {
+    reason: reason === "" ? "WriteFailed" : reason,
+    message: error instanceof Error ? error.message : String(error),
+  };
+}

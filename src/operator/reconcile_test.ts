@@ -1,0 +1,289 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { aJob, aPod, aService, CREATED_AT_MS, NAMESPACE } from "../../tests/support/builders.ts";
+import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
+import { type DIJob, DIJOBS } from "../api/mod.ts";
+import { ApiError, EVENTS, PODS, SERVICES } from "../kube/mod.ts";
+import { loggerOf } from "../lib/logger.ts";
+import { EventRecorder } from "./events.ts";
+import { reconcileJob } from "./reconcile.ts";
+import { buildCaches, trimPod, trimService } from "./snapshot.ts";
+
+const KEY = { namespace: NAMESPACE, name: "pong" };
+
+/** An API server with one job, and an operator whose caches are read from it when `look` is called. */
+class Stage {
+  readonly api = new MemoryApi();
+  readonly caches = buildCaches();
+  readonly again: number[] = [];
+  /** What happens to requests; by default what they ask for. */
+  meddle: Meddler = (_request, act) => act();
+  readonly #client = new MemoryClient(this.api, (request, act) => this.meddle(request, act));
+
+  constructor(job: DIJob) {
+    this.api.now = CREATED_AT_MS + 60_000;
+    this.api.put(DIJOBS, job);
+  }
+
+  get job(): DIJob {
+    const job = this.api.get(DIJOBS, "pong");
+    if (job === undefined) throw new Error("the job is gone");
+    return job;
+  }
+
+  /** The caches catch up. */
+  look(): void {
+    const version = String(this.api.version);
+    this.caches.jobs.replaceAll(this.api.all(DIJOBS), version);
+    this.caches.pods.replaceAll(this.api.all(PODS).map(trimPod), version);
+    this.caches.services.replaceAll(this.api.all(SERVICES).map(trimService), version);
+  }
+
+  /** One pass; the writes that were done, events left out. */
+  async pass(): Promise<string[]> {
+    const before = this.#client.writes.length;
+    const events = new EventRecorder(this.#client, () => this.api.now, loggerOf("test"));
+    try {
+      await reconcileJob(KEY, {
+        client: this.#client,
+        caches: this.caches,
+        serverAddress: "di-server.di-system:8080",
+        readAggregatorConfig: () => Promise.resolve(undefined),
+        now: () => this.api.now,
+        events,
+        again: (_key, ms) => void this.again.push(ms),
+      });
+    } finally {
+      await events.flush();
+    }
+    return this.#client.writes.slice(before).filter((write) => !write.includes(" events/"));
+  }
+
+  events(): string[] {
+    return this.api.all(EVENTS).map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+  }
+
+  /** `type status reason` of the job's conditions. */
+  conditions(): string[] {
+    return (this.job.status?.conditions ?? []).map((condition) =>
+      `${condition.type} ${condition.status} ${condition.reason}`
+    );
+  }
+}
+
+function onStage(job: DIJob, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = new Stage(job);
+  stage.look();
+  return work(stage);
+}
+
+Deno.test("a pass over a new job makes the coordinator, its service, and then the status", () =>
+  onStage(aJob("pong"), async (stage) => {
+    deepStrictEqual(await stage.pass(), [
+      "POST pods/pong-coordinator",
+      "POST services/pong-coordinator",
+      "PUT dijobs/pong/status",
+    ]);
+    const pod = stage.api.get(PODS, "pong-coordinator");
+    const service = stage.api.get(SERVICES, "pong-coordinator");
+    deepStrictEqual(service?.metadata.ownerReferences?.map(({ uid }) => uid), [pod?.metadata.uid]);
+    deepStrictEqual(stage.events(), [
+      "Normal SuccessfulCreate: Create pod: pong-coordinator",
+      "Normal SuccessfulCreate: Create service: pong-coordinator",
+      "Normal DIJobCreated: DIJob pong created",
+    ]);
+  }));
+
+Deno.test("a second pass sees what the first one wrote, though no watch has told of it", () =>
+  onStage(aJob("pong"), async (stage) => {
+    await stage.pass();
+    deepStrictEqual(await stage.pass(), []);
+  }));
+
+Deno.test("a pass whose caches lag behind takes what it finds of its own as done", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.meddle = ({ path }, act) => {
+      const answer = act();
+      if (path.endsWith("/status")) throw noAnswer();
+      return answer;
+    };
+    await rejects(stage.pass());
+    stage.meddle = (_request, act) => act();
+    const lagging = buildCaches();
+    Object.assign(stage.caches, { pods: lagging.pods, services: lagging.services });
+    deepStrictEqual(
+      await stage.pass().catch(String),
+      "ApiError: " +
+        "/apis/diengine.opendilab.org/v1alpha1/namespaces/rl/dijobs/pong has been modified",
+    );
+    stage.look();
+    deepStrictEqual(await stage.pass(), []);
+    strictEqual(stage.api.all(PODS).length, 1);
+  }));
+
+Deno.test("a pass over a job that is gone does nothing", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.api.remove(DIJOBS, stage.job);
+    stage.look();
+    deepStrictEqual(await stage.pass(), []);
+  }));
+
+Deno.test.each([
+  { what: "a stranger's", pod: aPod("pong-coordinator") },
+  {
+    what: "a namesake job's",
+    pod: aPod("pong-coordinator", { ownedBy: aJob("pong", { uid: "old" }) }),
+  },
+])(
+  "a pod of the coordinator's name that is $what is left alone, and the pass fails",
+  ({ pod }) =>
+    onStage(aJob("pong"), async (stage) => {
+      stage.api.put(PODS, pod);
+      stage.look();
+      await rejects(stage.pass(), { name: "ApiError", reason: "AlreadyExists" });
+      strictEqual(stage.api.get(PODS, "pong-coordinator")?.metadata.uid, pod.metadata.uid);
+      deepStrictEqual(stage.conditions(), [
+        "Created True DIJobCreated",
+        "Progressing False AlreadyExists",
+      ]);
+      strictEqual(
+        stage.events()[0],
+        "Warning FailedCreate: Failed to create pod: pong-coordinator error: " +
+          "/api/v1/namespaces/rl/pods/pong-coordinator already exists",
+      );
+    }),
+);
+
+Deno.test("a refused coordinator is tried again, shown in a condition, told of once, and recovers", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.meddle = ({ method, path }, act) => {
+      if (method === "POST" && path.endsWith("/pods")) {
+        throw new ApiError(403, "Forbidden", "exceeded quota: 100% used");
+      }
+      return act();
+    };
+    for (let i = 0; i < 3; i++) await rejects(stage.pass(), { reason: "Forbidden" });
+    deepStrictEqual(stage.conditions(), [
+      "Created True DIJobCreated",
+      "Progressing False Forbidden",
+    ]);
+    deepStrictEqual(stage.events(), [
+      "Warning FailedCreate: Failed to create pod: pong-coordinator error: exceeded quota: 100% used",
+      "Normal DIJobCreated: DIJob pong created",
+    ]);
+    stage.meddle = (_request, act) => act();
+    deepStrictEqual(await stage.pass(), [
+      "POST pods/pong-coordinator",
+      "POST services/pong-coordinator",
+      "PUT dijobs/pong/status",
+    ]);
+    deepStrictEqual(stage.conditions(), [
+      "Created True DIJobCreated",
+      "Progressing True Recovered",
+    ]);
+  }));
+
+Deno.test("a service that the server was faster to make counts as made", () =>
+  onStage(aJob("pong", { phase: "Running" }), async (stage) => {
+    const coordinator = aPod("pong-coordinator", { ownedBy: stage.job, phase: "Running" });
+    stage.api.put(PODS, coordinator);
+    stage.look();
+    stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: coordinator }));
+    deepStrictEqual(await stage.pass(), ["PUT dijobs/pong/status"]);
+    deepStrictEqual(await stage.pass(), []);
+  }));
+
+Deno.test("a service of an earlier pod is not taken for the new one's", () =>
+  onStage(aJob("pong", { phase: "Running" }), async (stage) => {
+    stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: aPod("x", { uid: "gone" }) }));
+    await rejects(stage.pass(), { reason: "AlreadyExists" });
+    stage.api.collectGarbage();
+    stage.api.now += 2000;
+    stage.look();
+    deepStrictEqual(await stage.pass(), [
+      "POST services/pong-coordinator",
+      "PUT dijobs/pong/status",
+    ]);
+  }));
+
+Deno.test("a pass looks again when a service's grace is over", () =>
+  onStage(aJob("pong", { phase: "Running" }), async (stage) => {
+    const createdAtMs = stage.api.now - 500;
+    stage.api.put(PODS, aPod("pong-coordinator", { ownedBy: stage.job, createdAtMs }));
+    stage.look();
+    await stage.pass();
+    deepStrictEqual([stage.again, stage.api.all(SERVICES)], [[1500], []]);
+    stage.api.now += 1500;
+    deepStrictEqual(await stage.pass(), ["POST services/pong-coordinator"]);
+  }));
+
+Deno.test("a finished job's pods are deleted by uid, and an event tells of each", () =>
+  onStage(aJob("pong", { phase: "Succeeded" }), async (stage) => {
+    const pods = [
+      aPod("pong-collector-a", { ownedBy: stage.job, phase: "Running" }),
+      aPod("pong-collector-b", { ownedBy: stage.job, phase: "Running" }),
+      aPod("pong-collector-c", { ownedBy: stage.job, phase: "Running" }),
+    ];
+    for (const pod of pods) stage.api.put(PODS, pod);
+    stage.look();
+    // One is gone by now, and of another there is only a namesake.
+    stage.api.remove(PODS, aPod("pong-collector-b"));
+    stage.api.put(PODS, aPod("pong-collector-c", { uid: "namesake" }));
+    deepStrictEqual(await stage.pass(), ["DELETE pods/pong-collector-a"]);
+    deepStrictEqual(stage.events(), ["Normal SuccessfulDelete: Delete pod: pong-collector-a"]);
+    strictEqual(stage.api.get(PODS, "pong-collector-c")?.metadata.deletionTimestamp, undefined);
+  }));
+
+Deno.test("a deletion that is refused does not stop the others, is told of, and fails the pass", () =>
+  onStage(aJob("pong", { phase: "Failed" }), async (stage) => {
+    for (const name of ["pong-collector-a", "pong-collector-b"]) {
+      stage.api.put(PODS, aPod(name, { ownedBy: stage.job, phase: "Running" }));
+    }
+    stage.look();
+    stage.meddle = ({ method, path }, act) => {
+      if (method === "DELETE" && path.endsWith("-a")) throw new ApiError(403, "Forbidden", "no");
+      return act();
+    };
+    await rejects(stage.pass(), { reason: "Forbidden" });
+    const leaving = stage.api.all(PODS).filter(({ metadata }) => metadata.deletionTimestamp);
+    deepStrictEqual(leaving.map(({ metadata }) => metadata.name), ["pong-collector-b"]);
+    deepStrictEqual(stage.events().sort(), [
+      "Normal SuccessfulDelete: Delete pod: pong-collector-b",
+      "Warning FailedDelete: Failed to delete pod: pong-collector-a error: no",
+    ]);
+  }));
+
+Deno.test("a status decided on an old state of the job does not win", () =>
+  onStage(aJob("pong", { phase: "Running" }), async (stage) => {
+    stage.api.put(PODS, aPod("pong-coordinator", { ownedBy: stage.job, phase: "Pending" }));
+    stage.look();
+    stage.api.put(DIJOBS, { ...stage.job, status: { phase: "Succeeded" } });
+    await rejects(stage.pass(), { reason: "Conflict" });
+    strictEqual(stage.job.status?.phase, "Succeeded");
+  }));
+
+Deno.test.each([
+  {
+    phase: "Succeeded" as const,
+    event: "Normal DIJobSucceeded: DIJob pong succeeded because coordinator succeeded",
+  },
+  {
+    phase: "Failed" as const,
+    event: "Warning DIJobFailed: DIJob pong failed because coordinator failed",
+  },
+])(
+  "the event of $phase follows the status that it tells of",
+  ({ phase, event }) =>
+    onStage(aJob("pong", { phase: "Running" }), async (stage) => {
+      stage.api.put(PODS, aPod("pong-coordinator", { ownedBy: stage.job, phase }));
+      stage.look();
+      stage.meddle = ({ path }, act) => {
+        if (path.endsWith("/status")) throw noAnswer();
+        return act();
+      };
+      await rejects(stage.pass());
+      deepStrictEqual(stage.events(), []);
+      stage.meddle = (_request, act) => act();
+      await stage.pass();
+      deepStrictEqual([stage.job.status?.phase, stage.events()], [phase, [event]]);
+    }),
+);

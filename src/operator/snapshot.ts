@@ -1,0 +1,131 @@
+/** What a decision is made from, and the caches that it comes from. */
+import { type AggregatorConfig, API_VERSION, type DIJob, DIJOBS, LABEL } from "../api/mod.ts";
+import {
+  type Container,
+  controllerOf,
+  type KubeObject,
+  ObjectCache,
+  type ObjectKey,
+  type ObjectMeta,
+  type Pod,
+  type Service,
+  withoutManagedFields,
+} from "../kube/mod.ts";
+
+/** What the caches knew about one DIJob. Shared with the reflectors, so never written to. */
+export interface JobSnapshot {
+  readonly job: DIJob;
+  /** Pods whose controller reference carries this job's uid: a namesake's pods stay out. */
+  readonly pods: readonly Pod[];
+  /** The services of these pods, by name; a stranger's service of such a name is not among them. */
+  readonly services: ReadonlyMap<string, Service>;
+  /** The cluster's aggregator configuration; read only when a pod is missing, `undefined` otherwise. */
+  readonly aggregatorConfig: AggregatorConfig | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Where a coordinator finds the aggregator of its job; set exactly when the job has one. */
+export const AGGREGATOR_VARIABLE = "KUBERNETES_AGGREGATOR_URL";
+
+/** The caches of one operator. */
+export interface Caches {
+  readonly jobs: ObjectCache<DIJob>;
+  readonly pods: ObjectCache<Pod>;
+  readonly services: ObjectCache<Service>;
+}
+
+export function buildCaches(): Caches {
+  return {
+    jobs: new ObjectCache<DIJob>(),
+    pods: new ObjectCache<Pod>({ owner: (pod) => ownerUids(pod) }),
+    services: new ObjectCache<Service>(),
+  };
+}
+
+/** The job of that key and what is its own, or undefined when there is no such job. */
+export function snapshotOf(
+  { jobs, pods, services }: Caches,
+  key: ObjectKey,
+  now: number,
+): JobSnapshot | undefined {
+  const job = jobs.get(key);
+  if (job === undefined) return undefined;
+  const own = pods.byIndex("owner", job.metadata.uid ?? "");
+  const found = own.flatMap((pod) => {
+    const name = pod.metadata.name ?? "";
+    const service = services.get({ namespace: key.namespace, name });
+    // v0.2.2 had the job own the services of its pods.
+    return service !== undefined && isOwnedBy(service, [pod, job])
+      ? [[name, service] as const]
+      : [];
+  });
+  return { job, pods: own, services: new Map(found), aggregatorConfig: undefined, now };
+}
+
+/** `namespace/name` of the job that a pod or service is of, to wake it; undefined: of none. */
+export function jobKeyOf(object: KubeObject): string | undefined {
+  const owner = ownerJob(object);
+  const name = owner?.name ?? object.metadata.labels?.[LABEL.job];
+  return name === undefined ? undefined : `${object.metadata.namespace}/${name}`;
+}
+
+/** True when a pod is the aggregator that belongs to the whole job. */
+
+/** True when one of `owners` is an owner of `object`, by uid. */
+export function isOwnedBy(object: KubeObject, owners: readonly KubeObject[]): boolean {
+  const references = object.metadata.ownerReferences ?? [];
+  return references.some(({ uid }) => owners.some(({ metadata }) => metadata.uid === uid));
+}
+
+function ownerJob(object: KubeObject) {
+  const owner = controllerOf(object);
+  return owner?.kind === DIJOBS.kind && owner.apiVersion === API_VERSION ? owner : undefined;
+}
+
+function ownerUids(object: KubeObject): string[] {
+  const owner = ownerJob(object);
+  return owner === undefined ? [] : [owner.uid];
+}
+
+/** A pod without what no decision here reads: most of its weight. */
+export function trimPod(pod: Pod): Pod {
+  const { containers = [], restartPolicy } = pod.spec ?? {};
+  const { phase, containerStatuses } = pod.status ?? {};
+  return {
+    metadata: trimMetadata(pod.metadata),
+    spec: { containers: containers.map(trimContainer), ...(restartPolicy && { restartPolicy }) },
+    status: {
+      ...(phase !== undefined && { phase }),
+      ...(containerStatuses !== undefined && {
+        containerStatuses: containerStatuses.map(({ name, state = {} }) => ({
+          name,
+          state,
+          image: "",
+          imageID: "",
+          ready: false,
+          restartCount: 0,
+        })),
+      }),
+    },
+  };
+}
+
+export function trimService(service: Service): Service {
+  return { metadata: trimMetadata(service.metadata) };
+}
+
+/** A job is kept nearly whole: pods are made of its templates. */
+export function trimJob(job: DIJob): DIJob {
+  return withoutManagedFields(job);
+}
+
+function trimContainer({ name, ports, env }: Container): Container {
+  const kept = env?.filter((variable) => variable.name === AGGREGATOR_VARIABLE) ?? [];
+  return { name, ...(ports && { ports }), ...(kept.length > 0 && { env: kept }) };
+}
+
+function trimMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { managedFields: _fields, annotations: _annotations, ...kept } = metadata;
+  return kept;
+}

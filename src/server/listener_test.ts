@@ -1,0 +1,43 @@
+import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
+import { listen } from "./listener.ts";
+
+Deno.test("listen() on a port in use says which", async () => {
+  const first = listen("127.0.0.1:0", () => Promise.resolve(new Response()));
+  const address = new URL(first.url).host;
+  try {
+    throws(
+      () => listen(address, () => Promise.resolve(new Response())),
+      { message: `Cannot listen on "${address}": the port is in use` },
+    );
+  } finally {
+    await first.drain(1000, () => {});
+  }
+});
+
+Deno.test("drain() lets a request finish", async () => {
+  const begun = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const listener = listen("127.0.0.1:0", () => {
+    begun.resolve();
+    return answer.promise;
+  });
+  const client = fetch(listener.url).then((response) => response.text());
+  await begun.promise;
+  const drained = listener.drain(10_000, () => {});
+  answer.resolve(new Response("finished"));
+  strictEqual(await client, "finished");
+  await drained;
+});
+
+Deno.test("drain() cuts a request short near the end of its time, and lets it answer", async () => {
+  const begun = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const listener = listen("127.0.0.1:0", () => {
+    begun.resolve();
+    return answer.promise;
+  });
+  const client = fetch(listener.url).then((response) => response.text());
+  await begun.promise;
+  const drained = listener.drain(510, () => answer.resolve(new Response("cut short")));
+  deepStrictEqual([await client, await drained], ["cut short", undefined]);
+});

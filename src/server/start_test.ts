@@ -1,0 +1,91 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { eventually } from "../../tests/support/eventually.ts";
+import { KubeClient } from "../kube/mod.ts";
+import { loggerOf } from "../lib/logger.ts";
+import type { RequestReport } from "./routes.ts";
+import { type ServerOptions, startServer } from "./start.ts";
+
+/** A client whose API server is not there. */
+function aLostClient(): KubeClient {
+  return new KubeClient({ server: "http://127.0.0.1:1", namespace: "default" });
+}
+
+function optionsWith(client: KubeClient, more: Partial<ServerOptions> = {}): ServerOptions {
+  return {
+    client,
+    bindAddress: "127.0.0.1:0",
+    serverAddress: "di-server.di-system:8080",
+    agconfig: { namespace: "di-system", name: "aggregator-config" },
+    log: loggerOf("test"),
+    ...more,
+  };
+}
+
+Deno.test("startServer() serves without an API server, and is ready after a while", async () => {
+  const client = aLostClient();
+  const server = await startServer(optionsWith(client));
+  try {
+    const probe = async (path: string) => {
+      const response = await fetch(server.url + path);
+      await response.body?.cancel();
+      return response.status;
+    };
+    deepStrictEqual([await probe("/healthz"), await probe("/readyz")], [200, 503]);
+    const paths = ["?namespace=rl&coordinator=c", "?namespace=rl&name=pong", "?namespace=rl", ""];
+    for (const path of paths) {
+      const response = await fetch(`${server.url}/v1alpha1/replicas${path}`);
+      deepStrictEqual([response.status, response.headers.get("retry-after")], [200, "2"]);
+      const { success, code, data } = await response.json();
+      deepStrictEqual({ success, code, data }, { success: false, code: 1, data: null });
+    }
+    await eventually("readiness", async () => await probe("/readyz") === 200);
+  } finally {
+    await server.stop();
+    client.close();
+  }
+});
+
+Deno.test("startServer() rejects with one line that names a port in use", async () => {
+  const client = aLostClient();
+  const first = await startServer(optionsWith(client));
+  const bindAddress = new URL(first.url).host;
+  try {
+    await rejects(
+      startServer(optionsWith(client, { bindAddress })),
+      { message: `Cannot listen on "${bindAddress}": the port is in use` },
+    );
+  } finally {
+    await first.stop();
+    client.close();
+  }
+});
+
+Deno.test("startServer() reports requests by path, and tells nothing of its inside", async () => {
+  const client = aLostClient();
+  const reports: Omit<RequestReport, "seconds">[] = [];
+  const onRequest = ({ method, path, code }: RequestReport) => reports.push({ method, path, code });
+  const server = await startServer(optionsWith(client, { onRequest }));
+  try {
+    for (const path of ["/healthz", "/v1alpha1/replicas?ns=x", "/secret/path"]) {
+      await (await fetch(server.url + path)).body?.cancel();
+    }
+    deepStrictEqual(reports, [
+      { method: "GET", path: "/healthz", code: 200 },
+      { method: "GET", path: "/v1alpha1/replicas", code: 400 },
+      { method: "GET", path: "other", code: 404 },
+    ]);
+  } finally {
+    await server.stop();
+    client.close();
+  }
+});
+
+Deno.test("stop() may be called twice and frees the port", async () => {
+  const client = aLostClient();
+  const server = await startServer(optionsWith(client));
+  await Promise.all([server.stop(), server.stop()]);
+  const again = await startServer(optionsWith(client, { bindAddress: new URL(server.url).host }));
+  strictEqual(again.url, server.url);
+  await again.stop();
+  client.close();
+});

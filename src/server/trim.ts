@@ -1,0 +1,44 @@
+/** Objects without what nobody here reads: the caches hold every job and replica of the cluster. */
+import { type DIJob, GROUP } from "../api/mod.ts";
+import type { Container, ContainerStatus, ObjectMeta, Pod, PodStatus } from "../kube/mod.ts";
+
+/** A pod's identity, ports, resources, addresses and health. */
+export function trimPod(pod: Pod): Pod {
+  const { containers = [], restartPolicy } = pod.spec ?? {};
+  return {
+    metadata: trimMetadata(pod.metadata),
+    spec: { containers: containers.map(trimContainer), ...(restartPolicy && { restartPolicy }) },
+    ...(pod.status !== undefined && { status: trimStatus(pod.status) }),
+  };
+}
+
+/** A job stays nearly whole: pods are made of its templates. */
+export function trimJob(job: DIJob): DIJob {
+  return { ...job, metadata: trimMetadata(job.metadata) };
+}
+
+function trimMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { managedFields: _, annotations = {}, ...kept } = metadata;
+  // Ours alone are read; kubectl's hold whole objects.
+  const own = Object.entries(annotations).filter(([key]) => key.startsWith(`${GROUP}/`));
+  return { ...kept, ...(own.length > 0 && { annotations: Object.fromEntries(own) }) };
+}
+
+function trimContainer({ name, ports, resources }: Container): Container {
+  return { name, ...(ports && { ports }), ...(resources && { resources }) };
+}
+
+function trimStatus({ phase, conditions, podIPs, containerStatuses }: PodStatus): PodStatus {
+  return {
+    ...(phase && { phase }),
+    ...(conditions && { conditions: conditions.map(({ type, status }) => ({ type, status })) }),
+    ...(podIPs && { podIPs }),
+    ...(containerStatuses && { containerStatuses: containerStatuses.map(trimContainerStatus) }),
+  };
+}
+
+/** The type asks for more than what is read; what is not read is left empty. */
+function trimContainerStatus({ name, state }: ContainerStatus): ContainerStatus {
+  const empty = { image: "", imageID: "", ready: false, restartCount: 0 };
+  return { ...empty, name, ...(state && { state }) };
+}

@@ -1,0 +1,125 @@
+/** The main story: the sample job from submit to clean-up, and what is left when it is deleted. */
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { LABEL, REPLACES_ANNOTATION } from "../../src/api/mod.ts";
+import {
+  EVENTS,
+  listWatch,
+  ObjectCache,
+  type Pod,
+  PODS,
+  runReflector,
+} from "../../src/kube/mod.ts";
+import { loggerOf } from "../../src/lib/logger.ts";
+import { startOperator } from "../../src/operator/mod.ts";
+import { startServer } from "../../src/server/mod.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  AGGREGATOR_CONFIG_KEY,
+  deleteJob,
+  objectsOf,
+  SERVER_ADDRESS,
+  startNode,
+  submitMockJob,
+  untilFinished,
+} from "../support/story.ts";
+import { createNamespace, useTestCluster } from "../support/test_cluster.ts";
+
+const cluster = useTestCluster();
+
+Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it is deleted", async (t) => {
+  const { client } = cluster();
+  const namespace = await createNamespace(cluster(), "mock-job");
+  const server = await startServer({
+    client,
+    bindAddress: "127.0.0.1:0",
+    serverAddress: SERVER_ADDRESS,
+    agconfig: AGGREGATOR_CONFIG_KEY,
+    log: loggerOf("server"),
+  });
+  const operator = startOperator({
+    client,
+    serverAddress: SERVER_ADDRESS,
+    aggregatorConfig: AGGREGATOR_CONFIG_KEY,
+    workers: 4,
+    log: loggerOf("operator"),
+  });
+  const node = await startNode(cluster(), namespace, new URL(server.url).host);
+  const seen = new Map<string, Pod>();
+  const watching = new AbortController();
+  const pods = new ObjectCache<Pod>();
+  pods.subscribe(({ after }) => after && seen.set(after.metadata.name ?? "", after));
+  const reflector = runReflector({
+    source: listWatch(client, PODS, { namespace }),
+    cache: pods,
+    log: loggerOf("test"),
+    signal: watching.signal,
+  });
+  const ofType = (type: string) =>
+    [...seen.values()].filter(({ metadata }) => metadata.labels?.[LABEL.replicaType] === type);
+
+  try {
+    const submitted = await submitMockJob(cluster(), namespace);
+
+    await t.step("it ends Succeeded", async () => {
+      const job = await untilFinished(cluster(), submitted);
+      strictEqual(job.status?.phase, "Succeeded");
+      const conditions = job.status?.conditions ?? [];
+      deepStrictEqual(conditions.map(({ type, status }) => `${type}=${status}`), [
+        "Created=False",
+        "Running=False",
+        "Succeeded=True",
+      ]);
+      deepStrictEqual(job.status?.replicaStatus?.["Coordinator"], { succeeded: 1 });
+    });
+
+    await t.step("it had one coordinator, one aggregator and the replicas it asked for", () => {
+      strictEqual(ofType("coordinator").length, 1);
+      strictEqual(ofType("aggregator").length, 1);
+      const made = [...ofType("collector"), ...ofType("learner")];
+      const replacements = made.filter(({ metadata }) =>
+        metadata.annotations?.[REPLACES_ANNOTATION]
+      );
+      deepStrictEqual({ made: made.length, replacements: replacements.length }, {
+        made: 5,
+        replacements: 1,
+      });
+    });
+
+    await t.step("its clean-up leaves the coordinator's pod and no service", async () => {
+      await eventually("the clean-up", async () => {
+        const left = await objectsOf(cluster(), submitted);
+        return left.pods.length === 1 && left.services.length === 0;
+      }, { timeoutMs: 60_000 });
+      const [coordinator] = (await objectsOf(cluster(), submitted)).pods;
+      strictEqual(coordinator?.metadata.name, "dijob-example-1-coordinator");
+    });
+
+    await t.step("its log can be read through the API server", async () => {
+      const path =
+        `/api/v1/namespaces/${namespace}/pods/dijob-example-1-coordinator/log?follow=true`;
+      const log = await (await client.stream(path, AbortSignal.timeout(10_000))).text();
+      ok(log.includes("send delete and received"), log);
+    });
+
+    await t.step("its events tell the story", async () => {
+      const { items } = await client.list(EVENTS, {
+        namespace,
+        fieldSelector: "involvedObject.kind=DIJob",
+      });
+      const reasons = new Set(items.map(({ reason }) => reason));
+      for (
+        const reason of ["DIJobCreated", "SuccessfulCreate", "DIJobSucceeded", "SuccessfulDelete"]
+      ) {
+        ok(reasons.has(reason), `${reason} is missing among ${[...reasons]}`);
+      }
+    });
+
+    await t.step("nothing is left of it when it is deleted", () => deleteJob(cluster(), submitted));
+  } finally {
+    watching.abort();
+    await reflector;
+    await node.stop();
+    await operator.stop();
+    await server.stop();
+  }
+});

@@ -1,0 +1,134 @@
+/** What stories have in common: the sample job in a namespace of its own, and what is left of it. */
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS, LABEL } from "../../src/api/mod.ts";
+import { startKubelet } from "../../src/devcluster/kubelet/mod.ts";
+import {
+  isAlreadyExists,
+  isNotFound,
+  type KubeObject,
+  type Pod,
+  PODS,
+  SERVICES,
+} from "../../src/kube/mod.ts";
+import { eventually } from "./eventually.ts";
+import { ensureNamespace, type TestCluster } from "./test_cluster.ts";
+
+const EXAMPLES = new URL("../../examples/", import.meta.url);
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+export const SYSTEM_NAMESPACE = "di-system";
+export const AGGREGATOR_CONFIG_KEY = { namespace: SYSTEM_NAMESPACE, name: "aggregator-config" };
+export const SERVER_ADDRESS = "di-server.di-system:8080";
+
+/** The objects of one example file. */
+export async function readExample(name: string): Promise<KubeObject[]> {
+  const text = await Deno.readTextFile(new URL(name, EXAMPLES));
+  return parseAllDocuments(text).map((document) => document.toJS());
+}
+
+/** Puts the sample's AggregatorConfig in place, and the sample job into `namespace`. */
+export async function submitMockJob(
+  cluster: TestCluster,
+  namespace: string,
+  change: (job: DIJob) => DIJob = (job) => job,
+): Promise<DIJob> {
+  await ensureNamespace(cluster, SYSTEM_NAMESPACE);
+  const [config] = await readExample("di-mock-agconfig.yaml");
+  try {
+    await cluster.client.create(AGGREGATOR_CONFIGS, config as never);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+  const [example] = await readExample("di-mock-dijob.yaml");
+  const job = example as DIJob;
+  return await cluster.client.create(
+    DIJOBS,
+    change({ ...job, metadata: { ...job.metadata, namespace } }),
+  );
+}
+
+/** A node that runs pods as processes and leads the server's name to `serverHost`. */
+export async function startNode({ client }: TestCluster, name: string, serverHost: string) {
+  const rootFolder = await Deno.makeTempDir({ prefix: "di-test-node-" });
+  return await startKubelet({
+    client,
+    nodeName: name,
+    rootFolder,
+    programCommand: [
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--allow-net",
+      "--allow-env",
+      "--allow-read",
+      MAIN,
+    ],
+    programVariables: denoDir(),
+    hostEnv: {
+      PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
+      HOME: Deno.env.get("HOME"),
+      LANG: Deno.env.get("LANG"),
+      TMPDIR: Deno.env.get("TMPDIR"),
+    },
+    routes: new Map([[SERVER_ADDRESS, serverHost]]),
+  });
+}
+
+function denoDir(): Record<string, string> {
+  const folder = Deno.env.get("DENO_DIR");
+  return folder === undefined ? {} : { DENO_DIR: folder };
+}
+
+/** Waits for a job's end and returns the job as it is then. */
+export async function untilFinished(cluster: TestCluster, job: DIJob): Promise<DIJob> {
+  const key = keyOfJob(job);
+  return await eventually(`end of DIJob ${key.namespace}/${key.name}`, async () => {
+    const now = await cluster.client.get(DIJOBS, key);
+    const phase = now.status?.phase;
+    return phase === "Succeeded" || phase === "Failed" ? now : undefined;
+  }, { timeoutMs: 90_000, intervalMs: 100 });
+}
+
+export function keyOfJob({ metadata: { namespace = "", name = "" } }: DIJob) {
+  return { namespace, name };
+}
+
+/** The pods and services of one job, by label. */
+export async function objectsOf(
+  { client }: TestCluster,
+  job: DIJob,
+): Promise<{ pods: Pod[]; services: string[] }> {
+  const { namespace, name } = keyOfJob(job);
+  const scope = { namespace, labelSelector: `${LABEL.job}=${name}` };
+  const [pods, services] = await Promise.all([
+    client.list(PODS, scope),
+    client.list(SERVICES, scope),
+  ]);
+  return {
+    pods: pods.items,
+    services: services.items.map(({ metadata }) => metadata.name ?? "").sort(),
+  };
+}
+
+/** Deletes the job as `kubectl delete` does and waits until nothing of it is left. */
+export async function deleteJob(cluster: TestCluster, job: DIJob): Promise<void> {
+  const { client, hasGarbageCollector } = cluster;
+  await client.delete(DIJOBS, keyOfJob(job), { propagationPolicy: "Background" });
+  await eventually("the job's end", () => isGone(client.get(DIJOBS, keyOfJob(job))));
+  if (!hasGarbageCollector) return;
+  await eventually("the end of all that the job owned", async () => {
+    const { pods, services } = await objectsOf(cluster, job);
+    return pods.length === 0 && services.length === 0;
+  }, { timeoutMs: 60_000 });
+}
+
+/** True when a read says that there is no such object. */
+export async function isGone(read: Promise<unknown>): Promise<boolean> {
+  try {
+    await read;
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+}
