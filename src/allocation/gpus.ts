@@ -5,6 +5,7 @@ import { AllocationError } from "./errors.ts";
 export const GPU_ALLOC_POLICIES = ["simple"] as const;
 export type GpuAllocPolicy = typeof GPU_ALLOC_POLICIES[number];
 
+/** True for a policy that `--gpu-alloc-policy` may name. */
 export function isGpuAllocPolicy(text: string): text is GpuAllocPolicy {
   return GPU_ALLOC_POLICIES.some((policy) => policy === text);
 }

@@ -1,5 +1,5 @@
 /** The `AggregatorConfig` kind: how aggregators are made, for all jobs of the cluster. */
-import { z } from "zod";
+import * as z from "zod";
 import type { KubeObject, Resource } from "../kube/mod.ts";
 import { GROUP, VERSION } from "./names.ts";
 import { POD_TEMPLATE } from "./pod_template.ts";

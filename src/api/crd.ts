@@ -1,5 +1,5 @@
 /** The custom resource definitions, made from the schemas that the program itself checks with. */
-import { z } from "zod";
+import * as z from "zod";
 import { AGGREGATOR_CONFIG, AGGREGATOR_CONFIGS } from "./aggregator_config.ts";
 import { DIJOB, DIJOBS } from "./dijob.ts";
 import { GROUP, JOB_NAME_MAX, VERSION } from "./names.ts";

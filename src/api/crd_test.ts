@@ -15,7 +15,7 @@ Deno.test("crds/ holds one file for each definition, and no other", async () => 
 
 Deno.test.each(
   buildCrds().map((crd) => ({ name: crd.metadata.name, crd })),
-)("crds/$name.yaml is current and small", async ({ name, crd }) => {
+)("crds/ has a file for $name that is current and small", async ({ name, crd }) => {
   const text = await Deno.readTextFile(new URL(`${name}.yaml`, FOLDER));
   deepStrictEqual(parse(text), JSON.parse(JSON.stringify(crd)));
   ok(new TextEncoder().encode(text).length < FILE_LIMIT_BYTES);

@@ -1,5 +1,5 @@
 /** The `DIJob` kind: one reinforcement-learning job. */
-import { z } from "zod";
+import * as z from "zod";
 import type { KubeObject, Resource } from "../kube/mod.ts";
 import { GROUP, VERSION } from "./names.ts";
 import { POD_TEMPLATE, VOLUME } from "./pod_template.ts";

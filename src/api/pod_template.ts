@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PodTemplateSpec, Volume } from "../kube/mod.ts";
 
 const TEXT_MAP = z.record(z.string(), z.string());

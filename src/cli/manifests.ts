@@ -1,6 +1,6 @@
 /** Kubernetes manifests from a YAML file, and their creation on a cluster. */
 import { parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import {
   isAlreadyExists,
   isNotFound,

@@ -1,6 +1,6 @@
 /** Where the API server is and who we are there: from a kubeconfig file or from inside a pod. */
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { KubeconfigError } from "./errors.ts";
 
 /** All that is needed to talk to one API server. */

@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { eventually } from "../../tests/support/eventually.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
+import { sleep } from "../lib/abort.ts";
 import { loggerOf } from "../lib/logger.ts";
 import { type ElectionEnd, type ElectionOptions, mayTake, runElection } from "./leader.ts";
 import { LEASES } from "./resources.ts";
@@ -59,6 +60,15 @@ class Candidate {
   stop(): Promise<ElectionEnd> {
     this.#stop.abort();
     return this.end;
+  }
+
+  /** The end, or `none` when it does not come by itself. */
+  async ownEnd(): Promise<ElectionEnd | "none"> {
+    const limit = new AbortController();
+    const none = sleep(5_000, limit.signal).then(() => "none" as const);
+    const end = await Promise.race([this.end, none]);
+    limit.abort();
+    return end;
   }
 }
 
@@ -141,12 +151,20 @@ Deno.test("a holder ends when another has the lease", async () => {
   const api = new MemoryApi();
   const copy = new Candidate(api, "me");
   await eventually("it to lead", () => copy.leads, { intervalMs: 1 });
-  const lease = api.get(LEASES, KEY.name);
-  if (lease !== undefined) {
-    api.put(LEASES, { ...lease, spec: { ...lease.spec, holderIdentity: "you" } });
-  }
-  strictEqual(await copy.end, "lost");
+  api.put(LEASES, aLease("you"));
+  strictEqual(await copy.ownEnd(), "lost");
   await copy.stop();
+  strictEqual(holderIn(api), "you");
+});
+
+Deno.test("a holder that stops gives back nothing that another has taken meanwhile", async () => {
+  const api = new MemoryApi();
+  const copy = new Candidate(api, "me", {
+    timing: { leaseMs: 60_000, renewMs: 40_000, retryMs: 30_000 },
+  });
+  await eventually("it to lead", () => copy.leads, { intervalMs: 1 });
+  api.put(LEASES, aLease("you"));
+  strictEqual(await copy.stop(), "stopped");
   strictEqual(holderIn(api), "you");
 });
 
@@ -174,7 +192,7 @@ Deno.test.each([
     await eventually("it to renew again", () => api.version > version, { intervalMs: 1 });
     strictEqual(await copy.stop(), "stopped");
   } else {
-    strictEqual(await copy.end, "lost");
+    strictEqual(await copy.ownEnd(), "lost");
     await copy.stop();
   }
   strictEqual(copy.leads, 1);

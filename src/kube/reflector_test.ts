@@ -24,6 +24,8 @@ interface WatchStep {
   readonly watch: readonly WatchEvent<Pod>[];
   /** `closed` by the server after a while, `dropped` by it at once, `silent` until it is cut. */
   readonly end: "closed" | "dropped" | "silent" | Error;
+  /** Time before each event, in ms. */
+  readonly paceMs?: number;
 }
 type Step = ListStep | WatchStep;
 
@@ -81,6 +83,8 @@ class ScriptedSource implements ListWatch<Pod> {
     this.watchesOpen++;
     try {
       for (const event of step?.watch ?? []) {
+        if (step?.paceMs !== undefined) await sleep(step.paceMs, signal);
+        if (signal.aborted) throw new ConnectionError("aborted", signal.reason);
         onData?.();
         yield event;
       }
@@ -121,7 +125,7 @@ async function play(
     random: () => (chances++, 0),
   });
   try {
-    await source.played;
+    await Promise.race([source.played, tooLate(stop.signal)]);
   } finally {
     performance.now = performanceNow;
     stop.abort();
@@ -130,6 +134,12 @@ async function play(
   strictEqual(source.watchesOpen, 0);
   const watches = source.calls.filter((call) => call.startsWith("watch")).length;
   return { calls: source.calls, backOffs: chances - watches, cached: contentOf(cache) };
+}
+
+/** Rejects when a script is not played within a time that none needs. */
+async function tooLate(signal: AbortSignal): Promise<void> {
+  await sleep(10_000, signal);
+  if (!signal.aborted) throw new Error("the script is not played to its end");
 }
 
 function contentOf(cache: ObjectCache<Pod>): string[] {
@@ -239,6 +249,13 @@ Deno.test("runReflector() cuts a watch that has been silent for too long, and wa
   // The last, open watch may be cut as well before the test ends.
   deepStrictEqual(calls.slice(0, 3), ["list", "watch 10", "watch 12"]);
   strictEqual(backOffs >= 1, true);
+});
+
+Deno.test("runReflector() keeps a watch that is never silent for long", async () => {
+  const watch = [11, 12, 13, 14, 15, 16].map((version) => event("BOOKMARK", "", version));
+  const script: Step[] = [LIST, { watch, end: "closed", paceMs: 50 }];
+  const { calls } = await play(script, { timing: { ...PROMPT, silenceLimitMs: 250 } });
+  deepStrictEqual(calls.slice(0, 3), ["list", "watch 10", "watch 16"]);
 });
 
 Deno.test.each<{ what: string; script: Step[]; cached: string[] }>([

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sleep } from "../lib/abort.ts";
 import { MockFailure } from "./failure.ts";
 import { Fleet } from "./fleet.ts";

@@ -1,5 +1,5 @@
 /** What the roles of the sample job say to each other: JSON over HTTP, all shapes in this file. */
-import { z } from "zod";
+import * as z from "zod";
 import { ACTION_COUNT, CELL_COUNT, PARAMETER_COUNT } from "./environment.ts";
 
 const parameters = z.array(z.number()).length(PARAMETER_COUNT);

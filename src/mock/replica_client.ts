@@ -1,5 +1,5 @@
 /** Requests from the coordinator to the server, made the way DI-engine 0.5.3 makes them. */
-import { z } from "zod";
+import * as z from "zod";
 import { sleep, startDeadline } from "../lib/abort.ts";
 import { MockFailure } from "./failure.ts";
 import type { ReplicaLists } from "./roster.ts";

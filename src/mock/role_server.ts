@@ -1,5 +1,5 @@
 /** The HTTP side of every role: a few exact paths, JSON in and out. */
-import { z } from "zod";
+import * as z from "zod";
 import { MockFailure } from "./failure.ts";
 import type { MockIo } from "./io.ts";
 import type { ResourceAnswer } from "./protocol.ts";

@@ -36,12 +36,6 @@ Deno.test.each<{ pod: string; parts: PodParts; running: Fate; all: Fate }>([
     running: "stays",
     all: "goes",
   },
-  {
-    pod: "is on its way out",
-    parts: { phase: "Running", deleting: true },
-    running: "stays",
-    all: "stays",
-  },
 ])("planCleanup() of a pod that $pod: $running under Running, $all under All", (row) => {
   const fates: Record<string, Fate> = {
     Running: row.running,
@@ -61,6 +55,15 @@ Deno.test.each<{ pod: string; parts: PodParts; running: Fate; all: Fate }>([
   ]);
   deepStrictEqual(found, expected);
 });
+
+Deno.test.each([{ policy: "Running" }, { policy: "All" }, { policy: "None" }])(
+  "planCleanup() under $policy leaves a pod that is on its way out, and the service that goes with it",
+  ({ policy }) => {
+    const pod = aPod("pong-collector-a", { phase: "Running", deleting: true });
+    const service = aService("pong-collector-a", { ownedBy: pod });
+    deepStrictEqual(cleanUp(policy, [pod], new Map([["pong-collector-a", service]])), []);
+  },
+);
 
 Deno.test("planCleanup() has nothing to do once everything is gone that should be", () => {
   deepStrictEqual(cleanUp("Running", [aPod("pong-coordinator", { phase: "Succeeded" })]), []);

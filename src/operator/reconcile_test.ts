@@ -96,6 +96,9 @@ Deno.test("a pass over a new job makes the coordinator, its service, and then th
 Deno.test("a second pass sees what the first one wrote, though no watch has told of it", () =>
   onStage(aJob("pong"), async (stage) => {
     await stage.pass();
+    stage.meddle = ({ method, path }) => {
+      throw new Error(`${method} ${path} was sent`);
+    };
     deepStrictEqual(await stage.pass(), []);
   }));
 

@@ -51,10 +51,16 @@ export function phaseMessage(phase: Phase, job: string): string {
 export function planStatus({ job, pods, now }: JobSnapshot): DIJobStatus {
   const phase = planPhase(job, pods);
   const name = job.metadata.name ?? "";
+  const before = job.status?.conditions ?? [];
+  // Also the phases that nobody was there to see: what is left does not tell of an operator's crash.
+  const missed = phasesBefore(phase).filter((past) => !before.some(({ type }) => type === past));
   return {
     ...job.status,
     phase,
-    conditions: withPhase(job.status?.conditions ?? [], phase, name, now),
+    conditions: [...missed, phase].reduce(
+      (conditions, reached) => withPhase(conditions, reached, name, now),
+      before,
+    ),
     replicaStatus: settle(countReplicas(pods), phase, job),
   };
 }
@@ -130,6 +136,19 @@ function settle(
     return [key, { ...(done > 0 && { succeeded: done }), ...(failed > 0 && { failed }) }];
   });
   return Object.fromEntries(settled);
+}
+
+/** The phases that a job has certainly been through; one that failed need not have run. */
+function phasesBefore(phase: Phase): readonly Phase[] {
+  switch (phase) {
+    case "Created":
+      return [];
+    case "Running":
+    case "Failed":
+      return ["Created"];
+    case "Succeeded":
+      return ["Created", "Running"];
+  }
 }
 
 /** The phase's condition becomes True, and what the job has left behind False. */

@@ -1,7 +1,11 @@
-/** The socket that requests come in by. */
+/** The socket that requests come in by. Unlike a plain one it ends requests that take too long to stop. */
 import { sleep } from "../lib/abort.ts";
-import { ANY_IPV4, ANY_IPV6, type BindAddress, parseBindAddress, urlOf } from "./bind_address.ts";
+import { type BindAddress, listenError, parseBindAddress } from "../lib/listen.ts";
 
+/** Every address of the machine, of IPv6 and of IPv4. */
+const ANY_IPV6 = "::";
+/** Every address of a machine without IPv6. */
+const ANY_IPV4 = "0.0.0.0";
 /** Kept of the time for draining for requests that were cut short to answer, in ms. */
 const LAST_WORDS_MS = 500;
 
@@ -18,13 +22,15 @@ export interface Listener {
 /**
  * Listens on `address` (`host:port`, `:port` or `[ipv6]:port`).
  *
- * @throws {Error} With one line that names the address.
+ * @throws {ListenError} With one line that names the address.
  */
 export function listen(
   address: string,
   handle: (request: Request) => Promise<Response>,
 ): Listener {
-  const wanted = parseBindAddress(address);
+  const { hostname, port } = parseBindAddress(address);
+  // Without a host all addresses are meant: a cluster may have IPv6 alone, or both.
+  const wanted = { hostname: address.startsWith(":") ? ANY_IPV6 : hostname, port };
   const closing = new AbortController();
   const server = serve(address, wanted, closing.signal, handle);
   return {
@@ -48,16 +54,16 @@ function serve(
   try {
     return Deno.serve({ hostname, port, signal, onListen: () => {} }, handle);
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new Error(`Cannot listen on "${address}": the port is in use`, { cause: error });
-    }
-    // A machine without IPv6 has every address of IPv4 still.
-    if (hostname === ANY_IPV6 && !(error instanceof Deno.errors.PermissionDenied)) {
-      return serve(address, { hostname: ANY_IPV4, port }, signal, handle);
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot listen on "${address}": ${reason}`, { cause: error });
+    const isFinal = error instanceof Deno.errors.AddrInUse ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (isFinal || hostname !== ANY_IPV6) throw listenError(address, error);
+    return serve(address, { hostname: ANY_IPV4, port }, signal, handle);
   }
+}
+
+function urlOf({ hostname, port }: BindAddress): string {
+  if (hostname === ANY_IPV6 || hostname === ANY_IPV4) return `http://127.0.0.1:${port}`;
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** Waits for `work`, but at most `ms`; tells whether it has ended. */

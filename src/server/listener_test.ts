@@ -7,10 +7,24 @@ Deno.test("listen() on a port in use says which", async () => {
   try {
     throws(
       () => listen(address, () => Promise.resolve(new Response())),
-      { message: `Cannot listen on "${address}": the port is in use` },
+      { message: `Cannot listen on "${address}": the address is in use` },
     );
   } finally {
     await first.drain(1000, () => {});
+  }
+});
+
+Deno.test.each([
+  { address: ":0", host: "127.0.0.1" },
+  { address: "0.0.0.0:0", host: "127.0.0.1" },
+  { address: "localhost:0", host: "localhost" },
+])("listen() on $address gives a URL that reaches it", async ({ address, host }) => {
+  const listener = listen(address, () => Promise.resolve(new Response("here")));
+  try {
+    strictEqual(new URL(listener.url).hostname, host);
+    strictEqual(await (await fetch(listener.url)).text(), "here");
+  } finally {
+    await listener.drain(1000, () => {});
   }
 });
 

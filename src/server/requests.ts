@@ -1,5 +1,5 @@
 /** What callers may send: one schema for each body, and the query of GET. */
-import { z } from "zod";
+import * as z from "zod";
 import { AllocationError, type RoleRequest } from "../allocation/mod.ts";
 import type { Resources } from "../replicas/mod.ts";
 import { parseQuantity } from "../lib/quantity.ts";

@@ -36,7 +36,7 @@ export interface RunningServer {
 /**
  * Starts to listen, and only then to fill the caches: an answer is always better than a refusal.
  *
- * @throws {Error} If it cannot listen; the message is one line that names the address.
+ * @throws {ListenError} If it cannot listen; the message is one line that names the address.
  */
 export function startServer(options: ServerOptions): Promise<RunningServer> {
   return Promise.try(openServer, options);

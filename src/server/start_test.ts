@@ -52,7 +52,7 @@ Deno.test("startServer() rejects with one line that names a port in use", async 
   try {
     await rejects(
       startServer(optionsWith(client, { bindAddress })),
-      { message: `Cannot listen on "${bindAddress}": the port is in use` },
+      { message: `Cannot listen on "${bindAddress}": the address is in use` },
     );
   } finally {
     await first.stop();

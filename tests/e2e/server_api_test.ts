@@ -397,6 +397,7 @@ Deno.test("what a caller got wrong is told in the envelope", async () => {
     );
   }
   deepStrictEqual(await story.namesOf("collector"), []);
+  await client.patch(PODS, { namespace, name: "stale" }, { metadata: { finalizers: null } });
 });
 
 Deno.test("paths are exact, and the probes answer any method", async () => {
@@ -471,6 +472,7 @@ async function bind({ client, namespace }: AllocationStory, name: string): Promi
   });
 }
 
+/** Makes a pod that stays although its owner is not there. */
 async function createOwned(
   { client, namespace }: AllocationStory,
   name: string,

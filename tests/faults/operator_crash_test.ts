@@ -8,7 +8,7 @@ import { deepStrictEqual } from "node:assert/strict";
 import { type DIJob, DIJOBS } from "../../src/api/mod.ts";
 import { type Pod, PODS, readKubeconfig, SERVICES } from "../../src/kube/mod.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Fault, type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
+import { type Fault, startFaultProxy } from "../support/fault_proxy.ts";
 import { type ProgramProcess, startProgram } from "../support/program.ts";
 import { isGone, keyOfJob, objectsOf, submitMockJob } from "../support/story.ts";
 import { createNamespace, type TestCluster, useTestCluster } from "../support/test_cluster.ts";
@@ -99,7 +99,7 @@ async function live(test: TestCluster, at: number, fault: Fault): Promise<Life> 
       () => exists(client.get(PODS, { namespace, name: "fence-coordinator" })),
     );
     await client.delete(DIJOBS, keyOfJob(fence));
-    return { outcome: await outcomeOf(test, job), writes: countWrites(proxy) };
+    return { outcome: await outcomeOf(test, job), writes: proxy.writes.length };
   } finally {
     await operator.stop();
     await proxy.stop();
@@ -107,11 +107,6 @@ async function live(test: TestCluster, at: number, fault: Fault): Promise<Life> 
     await client.delete(DIJOBS, keyOfJob(job));
     await eventually("the end of the job", () => isGone(client.get(DIJOBS, keyOfJob(job))));
   }
-}
-
-/** Writes of the job itself; the fence's come after them. */
-function countWrites(proxy: FaultProxy): number {
-  return proxy.writes.length;
 }
 
 async function exists(read: Promise<unknown>): Promise<boolean> {
@@ -172,9 +167,11 @@ Deno.test("a job's life comes to the same whatever befalls the operator at any w
   }
 });
 
-/** All rows, or `FAULT_SAMPLE` of them, evenly spread. */
+/** All rows, or `FAULT_SAMPLE` of them, spread over writes and faults alike. */
 function sample<T>(rows: readonly T[]): readonly T[] {
-  const size = Number(Deno.env.get("FAULT_SAMPLE") ?? rows.length);
-  const stride = Math.max(1, rows.length / size);
-  return rows.filter((_, index) => Math.floor(index / stride) !== Math.floor((index - 1) / stride));
+  const size = Math.min(rows.length, Number(Deno.env.get("FAULT_SAMPLE") ?? rows.length));
+  // A stride that shares no factor with the length meets every row once before it meets one twice.
+  const stride = [37, 41, 43].find((prime) => rows.length % prime !== 0) ?? 1;
+  return Array.from({ length: size }, (_, index) => rows[(index * stride) % rows.length])
+    .filter((row) => row !== undefined);
 }

@@ -3,6 +3,7 @@ import { type DIJob, DIJOBS, type DIJobSpec, LABEL } from "../../src/api/mod.ts"
 import {
   isNotFound,
   type KubeClient,
+  NAMESPACES,
   type Pod,
   PODS,
   type Service,
@@ -13,7 +14,7 @@ import { buildCoordinator } from "../../src/replicas/mod.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/mod.ts";
 import { aContainer, aTemplate } from "./builders.ts";
 import { eventually } from "./eventually.ts";
-import { createNamespace, type TestCluster } from "./test_cluster.ts";
+import { createNamespace, IS_REAL, type TestCluster } from "./test_cluster.ts";
 
 const REPLICAS = "/v1alpha1/replicas";
 const SERVER_ADDRESS = "di-server.di-system:8080";
@@ -78,6 +79,8 @@ export class AllocationStory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.stop();
+    // The embedded cluster ends with the test file; a real one may serve others after it.
+    if (IS_REAL) await this.client.delete(NAMESPACES, { namespace: "", name: this.namespace });
   }
 
   /** Makes a job and, as the operator would, its coordinator. */

@@ -44,7 +44,7 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
       method: request.method,
       headers,
       body,
-      signal: AbortSignal.any([request.signal, stopping.signal]),
+      signal: stopping.signal,
     });
   };
   const server = Deno.serve({

@@ -61,11 +61,12 @@ export class MemoryApi {
     }
   }
 
-  /** Ends the pods that are on their way out, as their kubelet does. */
+  /** Ends the pods that are on their way out, as their kubelet does, and what has lost its owners. */
   reap(pods: Resource<KubeObject>): void {
     for (const pod of this.all(pods)) {
       if (pod.metadata.deletionTimestamp !== undefined) this.remove(pods, pod);
     }
+    this.collectGarbage();
   }
 
   /** @throws {ApiError} As an API server refuses. */

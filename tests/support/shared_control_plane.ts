@@ -4,7 +4,7 @@
  * leaves word of it in the environment. A file that is run alone starts its own.
  */
 import { parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import type { KubeObject } from "../../src/kube/types.ts";
 import { type ClusterAccess, type ControlPlane, startControlPlane } from "./control_plane.ts";
 

@@ -9,7 +9,7 @@ import {
   stringOf,
 } from "./json.ts";
 import { builtIn } from "./resources.ts";
-import { badRequest, StatusError } from "./status.ts";
+import { badRequest, notFound, StatusError } from "./status.ts";
 import { objectKey } from "./store.ts";
 
 const NODES = builtIn("", "nodes");
@@ -113,7 +113,8 @@ export async function readLogs(
   const reason = whyNoLogs(pod, container);
   if (reason !== undefined) throw badRequest(reason);
   const node = cluster.store.collection(NODES).get(objectKey("", nodeName))?.value;
-  if (node === undefined) throw internal(`nodes "${nodeName}" not found`);
+  // The real server blames the pod's resource here too.
+  if (node === undefined) throw notFound({ group: "", plural: "pods" }, nodeName);
 
   const { namespace = "", name = "" } = pod.metadata;
   const path = ["containerLogs", namespace, name, container].map(encodeURIComponent).join("/");

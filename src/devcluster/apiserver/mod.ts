@@ -1,9 +1,14 @@
 /** The embedded Kubernetes-compatible API server: HTTPS on loopback, everything in memory. */
 import { stringify as stringifyYaml } from "yaml";
+import { sleep } from "../../lib/abort.ts";
 import { listenError, parseBindAddress } from "../../lib/listen.ts";
 import { loggerOf } from "../../lib/logger.ts";
 import { makeCertificate } from "../certificate.ts";
 import { ApiServer } from "./server.ts";
+import { startTlsFront, type TlsFront } from "./tls_front.ts";
+
+/** How long a stop waits for requests at work, in ms. */
+const DRAIN_LIMIT_MS = 1000;
 
 export interface ApiServerOptions {
   /** `HOST:PORT`; port 0 takes a free one. Default `127.0.0.1:0`. */
@@ -44,22 +49,19 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
     kubeletToken: randomToken(),
     log: loggerOf("devcluster", "apiserver"),
   });
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  // Deno would print a line of its own without `onListen`.
+  const plain = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+  const server = Deno.serve(plain, (request) => api.handle(request));
+  let front: TlsFront;
   try {
-    server = Deno.serve({
-      hostname,
-      port,
-      cert: certPem,
-      key: keyPem,
-      // Deno would print a line of its own otherwise.
-      onListen: () => {},
-    }, (request) => api.handle(request));
+    front = await startTlsFront({ hostname, port, certPem, keyPem, target: server.addr });
   } catch (error) {
     api.stop();
+    await server.shutdown();
     throw listenError(bindAddress, error);
   }
   const host = isWildcard(hostname) ? "127.0.0.1" : hostname;
-  const authority = `${host.includes(":") ? `[${host}]` : host}:${server.addr.port}`;
+  const authority = `${host.includes(":") ? `[${host}]` : host}:${front.port}`;
   const url = `https://${authority}`;
   api.address = authority;
   return {
@@ -71,7 +73,13 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
     idle: () => api.idle(),
     async stop() {
       api.stop();
-      await server.shutdown();
+      const drained = server.shutdown();
+      const limit = new AbortController();
+      // Answers at work get their end through; who does not read it is cut off.
+      await Promise.race([drained, sleep(DRAIN_LIMIT_MS, limit.signal)]);
+      limit.abort();
+      await front.stop();
+      await drained;
     },
   };
 }

@@ -45,6 +45,7 @@ export class ApiServer {
   readonly #runner: Runner;
   readonly #token: Uint8Array;
   readonly #log: Logger;
+  readonly #stopping = new AbortController();
   readonly #documents = new Map<string, { generation: number; text: string }>();
   /** Shown in `/api`. */
   address = "";
@@ -85,8 +86,9 @@ export class ApiServer {
   idle(): Promise<void> {
     return this.#runner.idle();
   }
-  /** Ends all watches and follow-up work. */
+  /** Ends all watches, log streams and follow-up work. */
   stop(): void {
+    this.#stopping.abort();
     this.#runner.stop();
     this.cluster.store.stop();
   }
@@ -99,7 +101,7 @@ export class ApiServer {
       if (!this.cluster.registry.hasGroupVersion(path.group, path.version)) {
         return textResponse("404 page not found", 404);
       }
-      return handleResource(this.cluster, path, request, searchParams);
+      return handleResource(this.cluster, path, request, searchParams, this.#stopping.signal);
     }
     if (request.method !== "GET" && request.method !== "HEAD") throw noSuchResource();
     return this.#answerDocument(path, pathname, request.headers.get("accept"));

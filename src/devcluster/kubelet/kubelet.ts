@@ -228,7 +228,7 @@ class Kubelet {
 
   #workerDeps(proxyPort: number): WorkerDeps {
     const { client, rootFolder, restartTiming = RESTART_TIMING } = this.#options;
-    const sources = readSources(client);
+    const sources = readSources(client, this.#abort.signal);
     return {
       client,
       base: this.#processBase(proxyPort),

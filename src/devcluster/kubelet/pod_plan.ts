@@ -52,7 +52,9 @@ export function planPod(snapshot: PodSnapshot): PodPlan {
   if (pod.metadata.deletionTimestamp !== undefined) {
     const kills = planKills(snapshot, deletionGraceMs(pod), "it is being deleted");
     const ended = allContainersOf(pod).every(({ name }) => !isRunning(recordOf(snapshot, name)));
-    return { actions: [...kills, ...report, ...(ended ? [{ kind: "remove" } as const] : [])] };
+    // Its last status is there before it goes: watchers learn from it how the pod ended.
+    const isDone = ended && report.length === 0;
+    return { actions: [...kills, ...report, ...(isDone ? [{ kind: "remove" } as const] : [])] };
   }
   if (isFinished(buildPodStatus(snapshot).phase)) {
     // Sidecars have nobody left to serve.

@@ -71,9 +71,9 @@ export function buildPodStatus(snapshot: PodSnapshot): PodStatus {
     podIPs: [{ ip: HOST_IP }],
     startTime: timeText(startTimeMs(pod, snapshot.acceptedAtMs)),
     ...(hasInit && {
-      initContainerStatuses: initContainersOf(pod).map((one) => statusOf(one, snapshot)),
+      initContainerStatuses: initContainersOf(pod).map((one) => statusOf(one, snapshot, phase)),
     }),
-    containerStatuses: containersOf(pod).map((one) => statusOf(one, snapshot)),
+    containerStatuses: containersOf(pod).map((one) => statusOf(one, snapshot, phase)),
   };
 }
 
@@ -133,10 +133,13 @@ function isIdle({ records }: PodSnapshot): boolean {
 }
 
 /** One container's row of the status. */
-function statusOf(container: Container, snapshot: PodSnapshot): ContainerStatus {
+function statusOf(
+  container: Container,
+  snapshot: PodSnapshot,
+  phase: Phase | undefined,
+): ContainerStatus {
   const record = recordOf(snapshot, container.name);
-  const finished = isFinished(snapshot.pod.status?.phase);
-  const { state, last } = stateOf(container, snapshot);
+  const { state, last } = stateOf(container, snapshot, phase);
   const isInit = initContainersOf(snapshot.pod).includes(container) && !isSidecar(container);
   const done = record.state.kind === "terminated" && record.state.exitCode === 0;
   const id = record.state.kind === "running" || record.state.kind === "terminated"
@@ -146,7 +149,7 @@ function statusOf(container: Container, snapshot: PodSnapshot): ContainerStatus 
     name: container.name,
     state,
     lastState: last === undefined ? {} : { terminated: terminatedState(last) },
-    ready: isInit ? done : record.ready && record.state.kind === "running" && !finished,
+    ready: isInit ? done : record.ready && record.state.kind === "running" && !isFinished(phase),
     started: record.started && record.state.kind === "running",
     restartCount: record.restartCount,
     image: container.image ?? "",
@@ -158,6 +161,7 @@ function statusOf(container: Container, snapshot: PodSnapshot): ContainerStatus 
 function stateOf(
   container: Container,
   snapshot: PodSnapshot,
+  phase: Phase | undefined,
 ): { readonly state: ContainerState; readonly last: Termination | undefined } {
   const { pod, nowMs, timing } = snapshot;
   const { state, last, crashes } = recordOf(snapshot, container.name);
@@ -166,7 +170,7 @@ function stateOf(
       return { state: { running: { startedAt: timeText(state.startedAtMs) } }, last };
     case "terminated": {
       const leaving = pod.metadata.deletionTimestamp !== undefined || isPastDeadline(snapshot) ||
-        isFinished(pod.status?.phase);
+        isFinished(phase);
       const again = isRestarted(restartPolicyOf(pod, container), state.exitCode) && !leaving;
       const delayMs = restartDelayMs(crashes, timing);
       if (!again || nowMs >= state.finishedAtMs + delayMs || delayMs === 0) {

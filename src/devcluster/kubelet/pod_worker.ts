@@ -58,6 +58,13 @@ export class PodWorker {
   /** Set once the pod has to leave this machine: how long its processes may take. */
   #leaveGraceMs: number | undefined;
   #wake = new AbortController();
+  /** Ends requests that are under way when the pod leaves. */
+  readonly #left = new AbortController();
+  readonly #tasks = new Set<Promise<void>>();
+  #isReporting = false;
+  #reportFailures = 0;
+  /** Not before this is the status written again. */
+  #reportAtMs = 0;
   #failures = 0;
   #volumeFailures = 0;
 
@@ -106,6 +113,7 @@ export class PodWorker {
   /** Ends everything without a word to the API server: the object is gone, or the node stops. */
   leave(graceMs: number): void {
     this.#leaveGraceMs = Math.min(graceMs, this.#leaveGraceMs ?? Infinity);
+    this.#left.abort();
     this.#poke();
   }
 
@@ -130,6 +138,7 @@ export class PodWorker {
     }
     const graceMs = this.#leaveGraceMs;
     await Promise.all([...this.#containers.values()].map((container) => container.end(graceMs)));
+    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
     if (this.#ports !== undefined) this.#deps.allocator.release(this.#ports);
     await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
   }
@@ -137,18 +146,17 @@ export class PodWorker {
   /** One pass over the plan. Returns when the next one is due at the latest. */
   async #pass(): Promise<number | undefined> {
     const { actions, wakeAtMs } = planPod(this.#snapshot());
+    const wakes = wakeAtMs === undefined ? [] : [wakeAtMs];
     try {
       for (const action of actions) await this.#apply(action);
       this.#failures = 0;
-      return wakeAtMs;
+      if (this.#reportAtMs > this.#deps.now()) wakes.push(this.#reportAtMs);
     } catch (error) {
-      const waitMs = backoffMs(RETRY, ++this.#failures);
-      this.#deps.log.warning("Could not bring pod on", {
-        pod: keyText(keyOf(this.#pod)),
-        error: String(error),
-      });
-      return Math.min(this.#deps.now() + waitMs, wakeAtMs ?? Infinity);
+      wakes.push(this.#deps.now() + backoffMs(RETRY, ++this.#failures));
+      // The pod's end may come by the watch before the answer to its deletion does.
+      if (!this.#left.signal.aborted) this.#warn("Could not bring pod on", error);
     }
+    return wakes.length === 0 ? undefined : Math.min(...wakes);
   }
 
   #snapshot(): PodSnapshot {
@@ -167,7 +175,7 @@ export class PodWorker {
     switch (action.kind) {
       case "prepareVolumes":
         this.#volumes = { kind: "preparing" };
-        return void this.#prepare();
+        return this.#track(this.#prepare());
       case "start":
         return this.#containers.get(action.container)?.start(action.restart);
       case "announceBackOff":
@@ -175,7 +183,7 @@ export class PodWorker {
       case "kill":
         return this.#containers.get(action.container)?.kill(action.graceMs, action.why);
       case "report":
-        return await this.#report(action.status);
+        return this.#startReport(action.status);
       case "remove":
         return await this.#remove();
     }
@@ -202,16 +210,38 @@ export class PodWorker {
     this.#poke();
   }
 
+  /** Writes in the background, one status at a time: what runs does not wait for the API server. */
+  #startReport(status: PodStatus): void {
+    if (this.#isReporting || this.#deps.now() < this.#reportAtMs) return;
+    this.#isReporting = true;
+    this.#track((async () => {
+      try {
+        await this.#report(status);
+        this.#reportFailures = 0;
+      } catch (error) {
+        if (!this.#left.signal.aborted) this.#warn("Could not write pod status", error);
+        this.#reportAtMs = this.#deps.now() + backoffMs(RETRY, ++this.#reportFailures);
+      }
+      this.#isReporting = false;
+      this.#poke();
+    })());
+  }
+
   async #report(status: PodStatus): Promise<void> {
     const { client, observe } = this.#deps;
+    const { signal } = this.#left;
     try {
-      observe(await client.replace(PODS, { ...this.#pod, status }, { subresource: "status" }));
+      const pod = { ...this.#pod, status };
+      observe(await client.replace(PODS, pod, { subresource: "status", signal }));
     } catch (error) {
-      if (isNotFound(error)) return; // Its deletion is on the way to us.
+      if (isNotFound(error)) {
+        // Its deletion is on the way to us.
+        this.#reportAtMs = this.#deps.now() + RETRY.maxMs;
+        return;
+      }
       if (!isConflict(error)) throw error;
       // Somebody wrote in between: the next pass works on what is there now.
-      observe(await client.get(PODS, keyOf(this.#pod)));
-      this.#poke();
+      observe(await client.get(PODS, keyOf(this.#pod), { signal }));
     }
   }
 
@@ -220,6 +250,7 @@ export class PodWorker {
       await this.#deps.client.delete(PODS, keyOf(this.#pod), {
         gracePeriodSeconds: 0,
         preconditions: { uid: this.uid },
+        signal: this.#left.signal,
       });
     } catch (error) {
       // Gone already, or a namesake has taken its place: either way ours is no more.
@@ -233,6 +264,15 @@ export class PodWorker {
       ports: this.#ports ?? new PodPorts([], []),
       volumes: this.#volumePaths,
     };
+  }
+
+  #track(task: Promise<void>): void {
+    this.#tasks.add(task);
+    void task.finally(() => this.#tasks.delete(task));
+  }
+
+  #warn(what: "Could not bring pod on" | "Could not write pod status", error: unknown): void {
+    this.#deps.log.warning(what, { pod: keyText(keyOf(this.#pod)), error: String(error) });
   }
 
   #poke(): void {

@@ -13,6 +13,15 @@ export class PortsExhaustedError extends Error {
   override readonly name = "PortsExhaustedError";
 }
 
+/** Which ports may be given out. */
+export interface PortRange {
+  readonly first?: number;
+  /** The first one that may not; default where the system's ports for outgoing connections begin. */
+  readonly end?: number;
+  /** Whether nobody listens on a port; default to try it. */
+  readonly isFree?: (port: number) => boolean;
+}
+
 interface Slab {
   readonly first: number;
   readonly claim: Deno.Listener;
@@ -27,12 +36,14 @@ export class PortAllocator {
   readonly #slabs: Slab[] = [];
   /** Blocks that may be had, by their first port; those given back go to the end and so rest longest. */
   readonly #free: number[] = [];
+  readonly #first: number;
   readonly #end: number;
   readonly #isFree: (port: number) => boolean;
 
-  constructor(end: number = ephemeralStart(), isFree: (port: number) => boolean = isPortFree) {
-    this.#end = end;
-    this.#isFree = isFree;
+  constructor(range: PortRange = {}) {
+    this.#first = range.first ?? FIRST_PORT;
+    this.#end = range.end ?? ephemeralStart();
+    this.#isFree = range.isFree ?? isPortFree;
   }
 
   /**
@@ -86,11 +97,11 @@ export class PortAllocator {
   }
 
   #claimSlab(): void {
-    const count = Math.floor((this.#end - FIRST_PORT) / SLAB_SIZE);
+    const count = Math.floor((this.#end - this.#first) / SLAB_SIZE);
     // Kubelets that start together try different slabs first.
     const start = Math.floor(Math.random() * count);
     for (let step = 0; step < count; step++) {
-      const first = FIRST_PORT + (start + step) % count * SLAB_SIZE;
+      const first = this.#first + (start + step) % count * SLAB_SIZE;
       if (this.#slabs.some((slab) => slab.first === first)) continue;
       const claim = listen(first);
       if (claim === undefined) continue;
@@ -101,7 +112,7 @@ export class PortAllocator {
       return;
     }
     throw new PortsExhaustedError(
-      `Cannot give the pod ports: none of ${FIRST_PORT} to ${this.#end} is left on this machine`,
+      `Cannot give the pod ports: none of ${this.#first} to ${this.#end} is left on this machine`,
     );
   }
 }

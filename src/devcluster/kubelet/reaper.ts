@@ -50,8 +50,12 @@ export class Reaper {
   }
 
   /** The group has ended: its number may come to belong to somebody else. */
-  remove(group: number): Promise<void> {
-    return this.#write(`- ${group}\n`);
+  async remove(group: number): Promise<void> {
+    try {
+      await this.#write(`- ${group}\n`);
+    } catch {
+      // The shell has ended, and every group with it.
+    }
   }
 
   /** Ends the shell, and with it every group that is still written down. */

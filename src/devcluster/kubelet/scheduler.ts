@@ -1,5 +1,6 @@
 /** Gives pods without a node to this one: there is no other scheduler on a laptop. */
 import {
+  type CacheChange,
   isConflict,
   isNotFound,
   keyOf,
@@ -99,7 +100,9 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#unsubscribe = options.pods.subscribe(() => this.#wake.abort());
+    this.#unsubscribe = options.pods.subscribe((change) => {
+      if (isOfInterest(change)) this.#wake.abort();
+    });
     this.#running = this.#run();
   }
 
@@ -204,6 +207,13 @@ export class Scheduler {
       this.#wake.abort();
     }
   }
+}
+
+/** Whether a change may let a pod be bound: one waits, or one has given something back. */
+function isOfInterest({ before, after }: CacheChange<Pod>): boolean {
+  if (after !== undefined && isWaiting(after)) return true;
+  const hasLeft = after === undefined || isFinished(after.status?.phase);
+  return hasLeft && before !== undefined && requestsOf(before).size > 0;
 }
 
 function addUse(used: Map<string, number>, pod: Pod): void {

@@ -76,7 +76,7 @@ export async function readObject(
     type === "application/x-www-form-urlencoded";
   if (!known) {
     throw unsupportedMediaType(
-      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
+      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
     );
   }
   const text = await readText(request);

@@ -38,20 +38,23 @@ interface Call {
   readonly path: ResourcePath;
   readonly request: Request;
   readonly query: URLSearchParams;
+  /** Aborts when the server stops. */
+  readonly stopping: AbortSignal;
   readonly view: View;
   readonly yaml: boolean;
 }
 
-/** Answers a request on a resource. @throws {StatusError} As the real server answers. */
+/** Answers a request on a resource; streams end when `stopping` aborts. @throws {StatusError} As the real server answers. */
 export function handleResource(
   cluster: Cluster,
   path: ResourcePath,
   request: Request,
   query: URLSearchParams,
+  stopping: AbortSignal,
 ): Promise<Response> {
   const type = cluster.registry.find(path.group, path.version, path.plural);
   if (type === undefined || path.namespace !== "" && !type.info.namespaced) throw noSuchResource();
-  const call = { cluster, type, path, request, query, ...viewOf(request, query) };
+  const call = { cluster, type, path, request, query, stopping, ...viewOf(request, query) };
   if (path.subresource !== "") return handleSubresource(call);
   return path.name === "" || path.watch ? handleCollection(call) : handleObject(call);
 }
@@ -161,8 +164,10 @@ async function handleSubresource(call: Call): Promise<Response> {
   const verb = { GET: "get", PUT: "update", PATCH: "patch", POST: "create" }[request.method];
   if (verb === undefined || !found.verbs.includes(verb)) throw methodNotAllowed();
   switch (subresource) {
-    case "log":
-      return await readLogs(cluster, find(call).value, parseLogRequest(query), request.signal);
+    case "log": {
+      const signal = AbortSignal.any([request.signal, call.stopping]);
+      return await readLogs(cluster, find(call).value, parseLogRequest(query), signal);
+    }
     case "binding": {
       const body = await readObject(request, "Binding");
       bindPod(cluster, type, namespace, name, body, parseWriteOptions(query));

@@ -6,6 +6,7 @@ import { storageKey } from "../resources.ts";
 import { DEFINITION_RULES } from "../crd/definition.ts";
 import { DEPLOYMENT_RULES } from "./deployment.ts";
 import {
+  BUDGET_RULES,
   CONFIG_MAP_RULES,
   EVENT_RULES,
   LEASE_RULES,
@@ -54,6 +55,7 @@ const RULES: Readonly<Record<string, KindRules>> = {
   "apps/deployments": DEPLOYMENT_RULES,
   "coordination.k8s.io/leases": LEASE_RULES,
   "networking.k8s.io/networkpolicies": NETWORK_POLICY_RULES,
+  "policy/poddisruptionbudgets": BUDGET_RULES,
   "scheduling.k8s.io/priorityclasses": PRIORITY_CLASS_RULES,
   "rbac.authorization.k8s.io/roles": { checkName: checkPathSegment },
   "rbac.authorization.k8s.io/clusterroles": { checkName: checkPathSegment },

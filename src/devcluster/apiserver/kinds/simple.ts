@@ -176,6 +176,17 @@ export const PRIORITY_CLASS_RULES: KindRules = {
   setDefaults: (priority) => fill(priority, "preemptionPolicy", "PreemptLowerPriority"),
 };
 
+export const BUDGET_RULES: KindRules = {
+  prepareCreate(budget: ApiObject) {
+    budget.status = {
+      disruptionsAllowed: 0,
+      currentHealthy: 0,
+      desiredHealthy: 0,
+      expectedPods: 0,
+    };
+  },
+};
+
 const RBAC_GROUP = "rbac.authorization.k8s.io";
 export const ROLE_BINDING_RULES: KindRules = {
   checkName: checkPathSegment,

@@ -51,7 +51,7 @@ export function strategicPatch(
     const field = key.slice(ORDER.length);
     if (patch[field] === undefined && Array.isArray(merged[field])) {
       const mergeKey = mergeKeyOf(shape?.member(field));
-      merged[field] = ordered(merged[field], listOf(order), mergeKey);
+      merged[field] = ordered(merged[field], listOf(order), merged[field], mergeKey);
     }
   }
   return merged;
@@ -71,7 +71,7 @@ function mergeField(
   const merged = mergeKey === undefined
     ? mergePrimitives(listOf(target), value)
     : mergeObjects(listOf(target), value, mergeKey, shape?.items);
-  return Array.isArray(order) ? ordered(merged, order, mergeKey) : merged;
+  return ordered(merged, Array.isArray(order) ? order : value, listOf(target), mergeKey);
 }
 
 function mergeKeyOf(shape: Shape | undefined): string | undefined {
@@ -116,28 +116,33 @@ function mergeObjects(
   return merged;
 }
 
-/** The list in the wanted order; what the order does not name stays behind its neighbour before. */
+/**
+ * The merged list in the order of the real server: what the patch names in the patch's order, and
+ * between that, what only the server has, as near to its old neighbours as can be.
+ */
 function ordered(
-  list: readonly unknown[],
+  merged: readonly unknown[],
   order: readonly unknown[],
+  before: readonly unknown[],
   mergeKey: string | undefined,
 ): unknown[] {
   const keyOf = (item: unknown) =>
-    JSON.stringify(mergeKey === undefined ? item : isObject(item) ? item[mergeKey] : undefined);
-  const places = new Map(order.map((item, index) => [keyOf(item), index]));
-  const named = list.filter((item) => places.has(keyOf(item)))
-    .sort((a, b) => (places.get(keyOf(a)) ?? 0) - (places.get(keyOf(b)) ?? 0));
+    JSON.stringify(mergeKey !== undefined && isObject(item) ? item[mergeKey] : item);
+  const wanted = new Map(order.map((item, index) => [keyOf(item), index]));
+  const old = new Map(before.map((item, index) => [keyOf(item), index]));
+  const place = (item: unknown) => wanted.get(keyOf(item)) ?? 0;
+  const named = merged.filter((item) => wanted.has(keyOf(item)))
+    .sort((a, b) => place(a) - place(b));
+  const others = merged.filter((item) => !wanted.has(keyOf(item)));
   const result: unknown[] = [];
-  let next = 0;
-  for (const item of list) {
-    if (!places.has(keyOf(item))) result.push(item);
-    else {
-      const wanted = named[next];
-      next += 1;
-      result.push(wanted);
+  for (const item of named) {
+    const at = old.get(keyOf(item));
+    while (at !== undefined && others.length > 0 && (old.get(keyOf(others[0])) ?? 0) < at) {
+      result.push(others.shift());
     }
+    result.push(item);
   }
-  return result;
+  return [...result, ...others];
 }
 
 function withoutDirectives(value: JsonObject): JsonObject {

@@ -56,6 +56,7 @@ export function decodeObject(body: unknown, type: ResourceType, options: WriteOp
   }
   if (unknown.length > 0) judgeUnknown(unknown, label, options);
   if (!isApiObject(body)) throw badRequest(`${label}: no metadata`);
+  // Who manages which field is not kept: only server-side apply would ask, and that is not offered.
   delete body.metadata.managedFields;
   delete body.metadata.selfLink;
   return body;

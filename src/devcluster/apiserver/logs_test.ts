@@ -1,0 +1,61 @@
+import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
+import { makeCertificate } from "../certificate.ts";
+import type { ApiObject } from "./json.ts";
+import { chooseContainer } from "./logs.ts";
+import { TestApi } from "./test_support.ts";
+
+const pod = (containers: string[], annotations: Record<string, string> = {}): ApiObject => ({
+  kind: "Pod",
+  apiVersion: "v1",
+  metadata: { name: "p", annotations },
+  spec: { containers: containers.map((name) => ({ name })) },
+});
+
+Deno.test("chooseContainer() takes the only one, the named one or the preferred one", () => {
+  strictEqual(chooseContainer(pod(["a"]), ""), "a");
+  strictEqual(chooseContainer(pod(["a", "b"]), "b"), "b");
+  const preferring = pod(["a", "b"], { "kubectl.kubernetes.io/default-container": "b" });
+  strictEqual(chooseContainer(preferring, ""), "b");
+  throws(() => chooseContainer(pod(["a", "b"]), ""), {
+    message: "a container name must be specified for pod p, choose one of: [a b]",
+  });
+  throws(() => chooseContainer(pod(["a"]), "z"), {
+    message: "container z is not valid for pod p",
+  });
+});
+
+Deno.test("logs come from the kubelet of the pod's node", async () => {
+  const { certPem, keyPem, caPem } = await makeCertificate("kubelet");
+  const asked: string[] = [];
+  const listen = { hostname: "127.0.0.1", port: 0, cert: certPem, key: keyPem, onListen() {} };
+  const kubelet = Deno.serve(listen, (request) => {
+    const { pathname, search } = new URL(request.url);
+    asked.push(`${pathname}${search} ${request.headers.get("authorization")}`);
+    return new Response("one\ntwo\n");
+  });
+  const api = new TestApi();
+  try {
+    await api.call("POST", "/api/v1/nodes", {
+      metadata: { name: "n", annotations: { "kubelet.di-orchestrator/ca": btoa(caPem) } },
+      status: {
+        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+        daemonEndpoints: { kubeletEndpoint: { Port: kubelet.addr.port } },
+      },
+    });
+    const pods = "/api/v1/namespaces/default/pods";
+    await api.call("POST", pods, {
+      metadata: { name: "p" },
+      spec: { containers: [{ name: "c", image: "x" }] },
+    });
+    strictEqual((await api.call("GET", `${pods}/p/log`)).code, 204);
+    await api.call("POST", `${pods}/p/binding`, { metadata: { name: "p" }, target: { name: "n" } });
+    const { code, body } = await api.call("GET", `${pods}/p/log?tailLines=5&follow=true`);
+    deepStrictEqual([code, body.text], [200, "one\ntwo\n"]);
+    deepStrictEqual(asked, [
+      "/containerLogs/default/p/c?follow=true&tailLines=5 Bearer kubelet",
+    ]);
+  } finally {
+    api.server.stop();
+    await kubelet.shutdown();
+  }
+});
