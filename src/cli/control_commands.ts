@@ -114,7 +114,7 @@ function booleanFlag(flags: string, description: string, value: boolean | undefi
   return new Option(flags, description).argParser(parseBoolean).preset("true").default(value);
 }
 
-/** Format and level in force: zap's flags count where ours are not given. */
+/** Format and level in force: zap's flags, where given, go before ours. */
 export function logSettingsOf(flags: CommonFlags): {
   readonly format: LogFormat;
   readonly level: typeof LOG_LEVELS[number];

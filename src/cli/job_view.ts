@@ -5,7 +5,6 @@ import {
   EVENTS,
   isNotFound,
   type KubeClient,
-  linesOf,
   listWatch,
   ObjectCache,
   type ObjectKey,
@@ -14,6 +13,7 @@ import {
   runReflector,
 } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
+import { linesOf } from "../lib/lines.ts";
 import { loggerOf } from "../lib/logger.ts";
 import { isReady } from "../replicas/mod.ts";
 

@@ -20,6 +20,8 @@ export class ObjectCache<T extends KubeObject> {
   readonly #listeners = new Set<(change: CacheChange<T>) => void>();
   /** uids of objects known to be gone, so that an older event cannot bring them back. */
   readonly #gone = new Set<string>();
+  /** The version up to which lists and the watch have told everything. */
+  #toldUpTo = 0n;
   readonly #filled = Promise.withResolvers<void>();
   #isFilled = false;
 
@@ -64,8 +66,28 @@ export class ObjectCache<T extends KubeObject> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes in an object as the API server has it; an older state than the one held is left out. */
+  /**
+   * Takes in the answer to a write. One that is late says nothing new: the watch has told of that
+   * write by then, and perhaps of the object's end.
+   */
   observe(object: T): void {
+    if (versionOf(object) > this.#toldUpTo) this.#take(object);
+  }
+
+  /** Takes in an object that the watch tells of. */
+  follow(object: T): void {
+    this.#take(object);
+    this.reach(object.metadata.resourceVersion ?? "0");
+  }
+
+  /** The watch has told everything up to `resourceVersion`. */
+  reach(resourceVersion: string): void {
+    const version = BigInt(resourceVersion || "0");
+    if (version > this.#toldUpTo) this.#toldUpTo = version;
+  }
+
+  /** An older state than the one held is left out. */
+  #take(object: T): void {
     if (this.#gone.has(object.metadata.uid ?? "")) return;
     const key = keyText(keyOf(object));
     const before = this.#objects.get(key);
@@ -86,6 +108,7 @@ export class ObjectCache<T extends KubeObject> {
   settle(object: KubeObject): void {
     this.forget(object);
     this.#gone.delete(object.metadata.uid ?? "");
+    this.reach(object.metadata.resourceVersion ?? "0");
   }
 
   /**
@@ -99,7 +122,8 @@ export class ObjectCache<T extends KubeObject> {
       this.#set(key, held, undefined);
     }
     this.#gone.clear();
-    for (const object of objects) this.observe(object);
+    for (const object of objects) this.#take(object);
+    this.reach(resourceVersion);
     this.#isFilled = true;
     this.#filled.resolve();
   }

@@ -167,27 +167,20 @@ class Traffic {
   watch(): void {
     const event = this.#events.shift();
     if (event === undefined) return;
-    if (event.deleted) this.#arrive();
     if (event.deleted) this.cache.settle(event.pod);
-    else this.cache.observe(event.pod);
+    else this.cache.follow(event.pod);
   }
 
   /** The watch has failed: a new list, after which the watch goes on. */
   relist(): void {
-    this.#arrive();
     this.#events = [];
     this.cache.replaceAll([...this.#server.values()], String(this.#version));
   }
 
   /** Everything that is on its way arrives. */
   settle(): void {
-    this.#arrive();
-    while (this.#events.length > 0) this.watch();
-  }
-
-  /** All answers arrive: none comes later than the news of an object's end. */
-  #arrive(): void {
     while (this.#answers.length > 0) this.answer(0);
+    while (this.#events.length > 0) this.watch();
   }
 
   content(): { cache: string[]; server: string[] } {

@@ -1,13 +1,15 @@
 /** Requests to one API server over `fetch`. Every request has a time limit. */
 import { sleep, startDeadline } from "../lib/abort.ts";
+import { linesOf } from "../lib/lines.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
+import { listPath, objectPath, queryOf } from "./paths.ts";
 import { apiVersionOf, type Resource } from "./resources.ts";
 import type { DeleteOptions, KubeList, KubeObject, ObjectKey, Status } from "./types.ts";
 
 /** How long a request may take when the caller says nothing else, in ms. */
 export const REQUEST_LIMIT_MS = 30_000;
-/** Longest wait that a 429's `Retry-After` is honoured for, in ms; beyond it the error is thrown. */
+/** Longest `Retry-After` of a 429 that is waited for, in ms; beyond it the error is thrown. */
 const RETRY_AFTER_MAX_MS = 10_000;
 
 export interface CallOptions {
@@ -49,7 +51,7 @@ export interface WatchOptions {
 }
 export type DeleteCallOptions = CallOptions & Omit<DeleteOptions, "apiVersion" | "kind">;
 
-/** One line of a watch. An `ERROR` is thrown as an `ApiError` instead. */
+/** One line of a watch. An `ERROR` is thrown instead. */
 export interface WatchEvent<T> {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
   readonly object: T;
@@ -284,25 +286,6 @@ export class KubeClient {
   }
 }
 
-/** `/api/v1/namespaces/rl/pods`; without a namespace the list over all of them. */
-export function listPath(resource: Resource<KubeObject>, namespace?: string): string {
-  const { group, version, plural, namespaced } = resource;
-  const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
-  return namespaced && namespace
-    ? `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`
-    : `${root}/${plural}`;
-}
-
-/** The path of one object, or of a subresource of it. */
-export function objectPath(
-  resource: Resource<KubeObject>,
-  { namespace, name }: ObjectKey,
-  subresource?: string,
-): string {
-  const path = `${listPath(resource, namespace)}/${encodeURIComponent(name)}`;
-  return subresource === undefined ? path : `${path}/${subresource}`;
-}
-
 function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
   return object.kind !== undefined && object.apiVersion !== undefined
     ? object
@@ -315,14 +298,6 @@ function writeQuery(options: WriteOptions, force?: boolean): string {
     fieldManager: options.fieldManager,
     force: force ? "true" : undefined,
   });
-}
-
-function queryOf(parameters: Readonly<Record<string, string | number | undefined>>): string {
-  const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(parameters)) {
-    if (value !== undefined) query.set(key, String(value));
-  }
-  return query.size === 0 ? "" : `?${query}`;
 }
 
 /** How long to wait before the same request may go out again; undefined: it may not. */
@@ -373,29 +348,4 @@ function connectionError(method: string, path: string, cause: unknown): Connecti
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${textOf(error.cause)}`;
-}
-
-/** Splits a stream of bytes into lines, without their line ends. Empty lines are left out. */
-export async function* linesOf(
-  body: ReadableStream<Uint8Array>,
-  onData: () => void = () => {},
-): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  // Pieces of an unfinished line are joined once, when it ends: objects may be large.
-  let pieces: string[] = [];
-  for await (const chunk of body) {
-    onData();
-    const text = decoder.decode(chunk, { stream: true });
-    let start = 0;
-    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
-      pieces.push(text.slice(start, end));
-      const line = pieces.join("");
-      pieces = [];
-      start = end + 1;
-      if (line !== "") yield line;
-    }
-    if (start < text.length) pieces.push(text.slice(start));
-  }
-  const rest = pieces.join("");
-  if (rest !== "") yield rest;
 }

@@ -7,7 +7,8 @@ import {
   withCuttingServer,
   withServer,
 } from "../../tests/support/api_stub.ts";
-import { KubeClient, listPath, objectPath } from "./client.ts";
+import { KubeClient } from "./client.ts";
+import { listPath, objectPath } from "./paths.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { LEASES, NODES, PODS, type Resource } from "./resources.ts";
 import type { KubeObject } from "./types.ts";

@@ -6,7 +6,8 @@ import {
   withServer,
 } from "../../tests/support/api_stub.ts";
 import { aPod } from "../../tests/support/builders.ts";
-import { type KubeClient, linesOf, type WatchEvent } from "./client.ts";
+import { linesOf } from "../lib/lines.ts";
+import type { KubeClient, WatchEvent } from "./client.ts";
 import { ConnectionError } from "./errors.ts";
 import { PODS } from "./resources.ts";
 import type { Pod } from "./types.ts";

@@ -32,6 +32,7 @@ const USER = z.object({
   tokenFile: z.string().optional(),
   exec: z.unknown().optional(),
   "auth-provider": z.unknown().optional(),
+  username: z.unknown().optional(),
 });
 const CONTEXT = z.object({
   cluster: z.string(),
@@ -64,6 +65,11 @@ export interface KubeEnvironment {
  * @throws {KubeconfigError} If there is none, or it cannot be used; the message names the file.
  */
 export function loadClusterConfig(path: string | undefined, env: KubeEnvironment): ClusterConfig {
+  if (!path && env.KUBECONFIG?.includes(":")) {
+    throw new KubeconfigError(
+      `KUBECONFIG names several files ("${env.KUBECONFIG}"); give one of them by --kubeconfig`,
+    );
+  }
   const file = path || env.KUBECONFIG;
   if (file) return readKubeconfig(file);
   if (env.KUBERNETES_SERVICE_HOST) return readServiceAccount(env);
@@ -99,9 +105,9 @@ export function parseKubeconfig(text: string, path: string): ClusterConfig {
   const cluster = config.clusters.find((entry) => entry.name === context.cluster)?.cluster ??
     refuse(`no cluster "${context.cluster}"`);
   const user = config.users?.find((entry) => entry.name === context.user)?.user ?? {};
-  if (user.exec !== undefined || user["auth-provider"] !== undefined) {
+  if (["exec", "auth-provider", "username"].some((way) => way in user)) {
     refuse(
-      `user "${context.user}" logs in through a plugin; only tokens and certificates work here`,
+      `user "${context.user}" logs in by plugin or password; only tokens and certificates work`,
     );
   }
   if (cluster["insecure-skip-tls-verify"]) {
@@ -125,10 +131,14 @@ export function parseKubeconfig(text: string, path: string): ClusterConfig {
   const caPem = pem(cluster["certificate-authority-data"], cluster["certificate-authority"]);
   const clientCertPem = pem(user["client-certificate-data"], user["client-certificate"]);
   const clientKeyPem = pem(user["client-key-data"], user["client-key"]);
-  const token = user.token !== undefined
-    ? constant(user.token)
-    : user.tokenFile !== undefined
+  if ((clientCertPem === undefined) !== (clientKeyPem === undefined)) {
+    refuse(`user "${context.user}" has only one of client certificate and client key`);
+  }
+  // As in client-go, a file goes before a token that stands beside it.
+  const token = user.tokenFile !== undefined
     ? rotatingToken(file(user.tokenFile))
+    : user.token !== undefined
+    ? constant(user.token)
     : undefined;
   return {
     server: cluster.server.replace(/\/+$/, ""),

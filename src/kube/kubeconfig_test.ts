@@ -166,7 +166,7 @@ Deno.test.each<{ what: string; text: string; why: RegExp }>([
   {
     what: "a login plugin",
     text: aKubeconfig({ user: { exec: { command: "aws" } } }),
-    why: /user "u" logs in through a plugin; only tokens and certificates/,
+    why: /user "u" logs in by plugin or password; only tokens and certificates/,
   },
   {
     what: "a login provider",

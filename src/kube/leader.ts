@@ -31,6 +31,9 @@ export interface ElectionTiming {
 
 export const ELECTION_TIMING: ElectionTiming = { leaseMs: 15_000, renewMs: 10_000, retryMs: 2_000 };
 
+/** Longest time for each request that gives the lease back, in ms. */
+const RELEASE_LIMIT_MS = 2000;
+
 /** How an election ended: `stopped` by the caller, or the lease was `lost` and work must end at once. */
 export type ElectionEnd = "stopped" | "lost";
 
@@ -45,15 +48,20 @@ export async function runElection(options: ElectionOptions): Promise<ElectionEnd
   const { signal, timing = ELECTION_TIMING, log, now = Date.now } = options;
   let sighting: Sighting = { text: "", atMs: now() };
   let heldSinceMs: number | undefined;
+  /** A try must not outlast our right to lead: others go by the lease, whatever we wait for. */
+  const limitMs = () =>
+    Math.max(1, Math.min(timing.renewMs / 2, (heldSinceMs ?? now()) + timing.renewMs - now()));
   while (!signal.aborted) {
     try {
-      const lease = await readLease(options);
+      const lease = await readLease(options, limitMs());
       const text = JSON.stringify(lease?.spec ?? null);
       if (text !== sighting.text) sighting = { text, atMs: now() };
       if (mayTake(lease, options.identity, now() - sighting.atMs)) {
-        await writeLease(lease, options, now());
+        const writtenMs = now();
+        await writeLease(lease, options, writtenMs, limitMs());
         if (heldSinceMs === undefined) options.onLead();
-        heldSinceMs = now();
+        // Others count from the write, not from its answer.
+        heldSinceMs = writtenMs;
       } else if (heldSinceMs !== undefined) return "lost";
     } catch (error) {
       // Another copy was faster, or the API server is away: both are seen at the next try.
@@ -61,8 +69,9 @@ export async function runElection(options: ElectionOptions): Promise<ElectionEnd
         log.warning("Could not renew leadership; trying again", { error: String(error) });
       }
     }
-    if (heldSinceMs !== undefined && now() - heldSinceMs > timing.renewMs) return "lost";
-    await sleep(timing.retryMs, signal);
+    if (heldSinceMs !== undefined && now() - heldSinceMs >= timing.renewMs) return "lost";
+    const leftMs = heldSinceMs === undefined ? Infinity : heldSinceMs + timing.renewMs - now();
+    await sleep(Math.min(timing.retryMs, leftMs), signal);
   }
   if (heldSinceMs !== undefined) await release(options);
   return "stopped";
@@ -75,9 +84,12 @@ export function mayTake(lease: Lease | undefined, identity: string, silentMs: nu
   return silentMs > (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
 }
 
-async function readLease({ client, lease, timing }: ElectionOptions): Promise<Lease | undefined> {
+async function readLease(
+  { client, lease }: ElectionOptions,
+  timeoutMs: number,
+): Promise<Lease | undefined> {
   try {
-    return await client.get(LEASES, lease, { timeoutMs: requestLimitMs(timing) });
+    return await client.get(LEASES, lease, { timeoutMs });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -88,6 +100,7 @@ async function writeLease(
   before: Lease | undefined,
   { client, lease, identity, timing = ELECTION_TIMING }: ElectionOptions,
   nowMs: number,
+  timeoutMs: number,
 ): Promise<void> {
   const time = new Date(nowMs).toISOString().replace("Z", "000Z");
   const isOurs = before?.spec?.holderIdentity === identity;
@@ -99,7 +112,7 @@ async function writeLease(
     leaseTransitions: (before?.spec?.leaseTransitions ?? 0) +
       (before === undefined || isOurs ? 0 : 1),
   };
-  const limit = { timeoutMs: requestLimitMs(timing) };
+  const limit = { timeoutMs };
   if (before === undefined) await client.create(LEASES, { metadata: { ...lease }, spec }, limit);
   else await client.replace(LEASES, { ...before, spec }, limit);
 }
@@ -107,16 +120,13 @@ async function writeLease(
 /** Lets the next copy start at once. A failure costs it the lease's time, no more. */
 async function release(options: ElectionOptions): Promise<void> {
   try {
-    const lease = await readLease(options);
+    const lease = await readLease(options, RELEASE_LIMIT_MS);
     if (lease?.spec?.holderIdentity !== options.identity) return;
     const spec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 };
-    await options.client.replace(LEASES, { ...lease, spec }, { timeoutMs: 2000 });
+    await options.client.replace(LEASES, { ...lease, spec }, {
+      timeoutMs: RELEASE_LIMIT_MS,
+    });
   } catch (error) {
     options.log.warning("Could not give the lease back", { error: String(error) });
   }
-}
-
-/** A request that takes longer than this would use up the time to renew. */
-function requestLimitMs(timing: ElectionTiming = ELECTION_TIMING): number {
-  return timing.renewMs / 2;
 }

@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { eventually } from "../../tests/support/eventually.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { sleep } from "../lib/abort.ts";
@@ -196,4 +196,36 @@ Deno.test.each([
     await copy.stop();
   }
   strictEqual(copy.leads, 1);
+});
+
+Deno.test("a holder never believes in its lease for longer than others do", async () => {
+  const timing = { leaseMs: 15_000, renewMs: 10_000, retryMs: 1 };
+  const api = new MemoryApi();
+  let nowMs = 0;
+  let renewedMs = 0;
+  let slowTry: number | undefined;
+  const copy = new Candidate(api, "me", {
+    timing,
+    now: () => nowMs,
+    meddle: ({ method, timeoutMs }, act) => {
+      if (slowTry === undefined) {
+        if (method !== "GET") renewedMs = nowMs;
+        return act();
+      }
+      // A try that fails just before the time to renew is over, and then one that lasts: its read
+      // comes at the last moment, its write never.
+      if (slowTry++ === 0) {
+        nowMs = renewedMs + 9_900;
+        throw noAnswer();
+      }
+      nowMs += timeoutMs;
+      if (method === "GET") return act();
+      throw noAnswer();
+    },
+  });
+  await eventually("it to lead", () => copy.leads, { intervalMs: 1 });
+  slowTry = 0;
+  strictEqual(await copy.ownEnd(), "lost");
+  await copy.stop();
+  ok(nowMs - renewedMs <= timing.leaseMs, `${nowMs - renewedMs} ms after the last renewal`);
 });

@@ -4,6 +4,7 @@ export * from "./client.ts";
 export * from "./errors.ts";
 export * from "./kubeconfig.ts";
 export * from "./leader.ts";
+export * from "./paths.ts";
 export * from "./reflector.ts";
 export * from "./resources.ts";
 export * from "./types.ts";

@@ -95,6 +95,8 @@ async function listOnce<T extends KubeObject>(
     }
     state.version = page.metadata.resourceVersion ?? "0";
     cache.replaceAll(objects, state.version);
+    // Not none: a server that lists and then refuses every watch must not be asked in a circle.
+    state.failures = Math.min(state.failures, 1);
     return "listed";
   } catch (error) {
     return endOf(error, signal, log, state);
@@ -120,7 +122,8 @@ async function watchOnce<T extends KubeObject>(
       state.failures = 0;
       state.version = object.metadata.resourceVersion ?? state.version ?? "0";
       if (type === "DELETED") cache.settle(object);
-      else if (type !== "BOOKMARK") cache.observe(trim(object));
+      else if (type === "BOOKMARK") cache.reach(state.version);
+      else cache.follow(trim(object));
     }
     if (signal.aborted) return "aborted";
     return performance.now() - startedAt < SHORTEST_WATCH_MS ? "lost" : "closed";

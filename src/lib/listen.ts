@@ -25,7 +25,7 @@ export interface Listener {
  * @throws {ListenError} If it is not of that form, or the port is not between 0 and 65535.
  */
 export function parseBindAddress(text: string): BindAddress {
-  const match = /^(?:\[([^\]]*)\]|([^:]*)):([0-9]{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
     throw new ListenError(

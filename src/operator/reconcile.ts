@@ -1,5 +1,12 @@
 /** The shell around the decisions: reads a snapshot, does the writes, reports them. */
-import { type AggregatorConfig, type DIJob, DIJOBS, type DIJobStatus } from "../api/mod.ts";
+import {
+  type AggregatorConfig,
+  coordinatorName,
+  type DIJob,
+  DIJOBS,
+  type DIJobStatus,
+  isFinished,
+} from "../api/mod.ts";
 import {
   ApiError,
   isAlreadyExists,
@@ -23,10 +30,14 @@ import {
   isOwnedBy,
   type JobSnapshot,
   snapshotOf,
+  trimJob,
   trimPod,
   trimService,
 } from "./snapshot.ts";
 import { isSameStatus, withFailure, withoutFailure } from "./status.ts";
+
+/** Garbage collection takes a moment, and its end is not worth a warning. */
+const PREDECESSOR_WAIT_MS = 500;
 
 export interface ReconcileDeps {
   readonly client: KubeClient;
@@ -44,6 +55,7 @@ export interface ReconcileDeps {
 export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise<void> {
   const cached = snapshotOf(deps.caches, key, deps.now());
   if (cached === undefined) return; // Deleted: owner references take the pods along.
+  if (!await isCurrent(cached, deps)) return; // What is newer has put the key into the queue again.
   const snapshot = await withAggregatorConfig(cached, deps);
   const plan = planJob(snapshot, deps.serverAddress);
   const { job } = snapshot;
@@ -58,6 +70,29 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   }
   if (failure !== undefined) throw failure;
   if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
+}
+
+/**
+ * Makes sure that a coordinator which seems to be missing is missed by the job as it is now: the watch of
+ * jobs may be behind that of pods, and a finished job must never run again.
+ */
+async function isCurrent(
+  { job, pods }: JobSnapshot,
+  { client, caches }: ReconcileDeps,
+): Promise<boolean> {
+  const { name = "", resourceVersion } = job.metadata;
+  const isNew = job.status?.phase === undefined;
+  const hasCoordinator = pods.some(({ metadata }) => metadata.name === coordinatorName(name));
+  if (isNew || hasCoordinator || isFinished(job.status?.phase)) return true;
+  try {
+    const now = await client.get(DIJOBS, keyOf(job));
+    if (now.metadata.resourceVersion === resourceVersion) return true;
+    caches.jobs.observe(trimJob(now));
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 async function withAggregatorConfig(
@@ -103,21 +138,26 @@ async function createPod(pod: Pod, job: DIJob, deps: ReconcileDeps): Promise<Pod
 async function createService(
   service: Service,
   job: DIJob,
-  { client, caches, events }: ReconcileDeps,
+  { client, caches, events, again }: ReconcileDeps,
 ): Promise<void> {
   try {
     const created = await client.create(SERVICES, service);
     caches.services.observe(trimService(created));
     events.record(job, made("service", created));
   } catch (error) {
-    // The server was faster, unless the name is still held by the pod's predecessor or by a stranger:
-    // then this fails until garbage collection, or somebody, has made room.
+    // The server was faster, unless the name is held by a stranger: then this fails until there is room.
     const existing = isAlreadyExists(error)
       ? await client.get(SERVICES, keyOf(service))
       : undefined;
-    const owner = service.metadata.ownerReferences?.[0]?.uid;
-    if (existing?.metadata.ownerReferences?.some(({ uid }) => uid === owner)) {
+    const pod = service.metadata.ownerReferences?.[0];
+    const holder = existing?.metadata.ownerReferences?.find(({ name }) => name === pod?.name);
+    if (existing !== undefined && holder !== undefined && holder.uid === pod?.uid) {
       caches.services.observe(trimService(existing));
+      return;
+    }
+    if (holder?.kind === "Pod") {
+      // A pod of the same name was here before, and garbage collection is about to take its service.
+      again(keyOf(job), PREDECESSOR_WAIT_MS);
       return;
     }
     events.record(job, failed("create", "service", service, error));

@@ -70,8 +70,6 @@ export function jobKeyOf(object: KubeObject): string | undefined {
   return name === undefined ? undefined : `${object.metadata.namespace}/${name}`;
 }
 
-/** True when a pod is the aggregator that belongs to the whole job. */
-
 /** True when one of `owners` is an owner of `object`, by uid. */
 export function isOwnedBy(object: KubeObject, owners: readonly KubeObject[]): boolean {
   const references = object.metadata.ownerReferences ?? [];

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /** Writes every generated file of the project, or with `--check` says which are not current. */
 import openapiTS, { astToString } from "openapi-typescript";
 import { stringify } from "yaml";

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /** Prints every figure, measured on a real control plane. `deno task bench`. */
 import { fileURLToPath } from "node:url";
 import { startControlPlane } from "../support/control_plane.ts";

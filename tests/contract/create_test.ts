@@ -1,6 +1,6 @@
 /** Creating objects. */
 import { ABSENT, ANY, created, invalid, notFound, refused, whole } from "./expected.ts";
-import { configMap, dijob, DIENGINE, pod, service } from "./objects.ts";
+import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const SUBDOMAIN =
@@ -34,7 +34,9 @@ const ROWS: readonly Expectation[] = [
     it: "makes up a name from generateName",
     send: "POST configmaps",
     body: configMap({ generateName: "few-" }),
-    answers: created({ metadata: { name: /^few-[bcdfghjklmnpqrstvwxz2456789]{5}$/, generateName: "few-" } }),
+    answers: created({
+      metadata: { name: /^few-[bcdfghjklmnpqrstvwxz2456789]{5}$/, generateName: "few-" },
+    }),
   },
   {
     it: "shortens a long generateName to 63 characters",
@@ -46,7 +48,11 @@ const ROWS: readonly Expectation[] = [
     it: "refuses an object without a name",
     send: "POST configmaps",
     body: configMap({}),
-    answers: invalid("ConfigMap", "", ["Required", "metadata.name", "Required value: name or generateName is required"]),
+    answers: invalid("ConfigMap", "", [
+      "Required",
+      "metadata.name",
+      "Required value: name or generateName is required",
+    ]),
   },
   {
     it: "refuses a name that is taken",
@@ -123,7 +129,13 @@ const ROWS: readonly Expectation[] = [
     send: "POST configmaps",
     body: configMap({
       name: "a",
-      ownerReferences: ["1", "2"].map((uid) => ({ apiVersion: "v1", kind: "ConfigMap", name: "o" + uid, uid, controller: true })),
+      ownerReferences: ["1", "2"].map((uid) => ({
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        name: "o" + uid,
+        uid,
+        controller: true,
+      })),
     }),
     answers: invalid("ConfigMap", "a", [
       "Invalid",
@@ -137,26 +149,42 @@ const ROWS: readonly Expectation[] = [
     body: configMap({ name: "a", resourceVersion: "1" }),
     answers: {
       status: 500,
-      body: { kind: "Status", message: "resourceVersion should not be set on objects to be created" },
+      body: {
+        kind: "Status",
+        message: "resourceVersion should not be set on objects to be created",
+      },
     },
   },
   {
     it: "gives uid and creation time itself",
     send: "POST configmaps",
-    body: configMap({ name: "a", uid: "mine", creationTimestamp: "2001-01-01T00:00:00Z", generation: 7 }),
+    body: configMap({
+      name: "a",
+      uid: "mine",
+      creationTimestamp: "2001-01-01T00:00:00Z",
+      generation: 7,
+    }),
     answers: created({ metadata: { uid: /^.{36}$/, creationTimestamp: /^20[2-9]/ } }),
   },
   {
     it: "refuses an object of another namespace than the path's",
     send: "POST configmaps",
     body: configMap({ name: "a", namespace: "elsewhere" }),
-    answers: refused(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request"),
+    answers: refused(
+      400,
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
+    ),
   },
   {
     it: "refuses an object of another kind than the path's",
     send: "POST configmaps",
     body: { ...configMap("a"), kind: "Secret" },
-    answers: refused(400, "BadRequest", "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion"),
+    answers: refused(
+      400,
+      "BadRequest",
+      /^Secret in version "v1" cannot be handled as a ConfigMap: converting .* unknown conversion$/,
+    ),
   },
   {
     it: "refuses an object for a namespace that is not there",
@@ -168,13 +196,21 @@ const ROWS: readonly Expectation[] = [
     it: "warns of an unknown field",
     send: "POST configmaps",
     body: { ...configMap("a"), datum: 1 },
-    answers: { status: 201, body: { datum: ABSENT }, headers: { warning: '299 - "unknown field \\"datum\\""' } },
+    answers: {
+      status: 201,
+      body: { datum: ABSENT },
+      headers: { warning: '299 - "unknown field \\"datum\\""' },
+    },
   },
   {
     it: "refuses an unknown field with fieldValidation=Strict",
     send: "POST configmaps?fieldValidation=Strict",
     body: { ...configMap("a"), datum: 1 },
-    answers: refused(400, "BadRequest", 'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datum"'),
+    answers: refused(
+      400,
+      "BadRequest",
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datum"',
+    ),
   },
   {
     it: "says nothing of an unknown field with fieldValidation=Ignore",
@@ -186,7 +222,11 @@ const ROWS: readonly Expectation[] = [
     it: "refuses a field that is there twice with fieldValidation=Strict",
     send: "POST configmaps?fieldValidation=Strict",
     body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","x":"2"}}',
-    answers: refused(400, "BadRequest", 'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.x"'),
+    answers: refused(
+      400,
+      "BadRequest",
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.x"',
+    ),
   },
   {
     it: "refuses an unknown value of fieldValidation",
@@ -219,19 +259,32 @@ const ROWS: readonly Expectation[] = [
     it: "refuses a value of another type",
     send: "POST configmaps",
     body: configMap("a", { x: 1 }),
-    answers: refused(400, "BadRequest", /./),
+    answers: refused(
+      400,
+      "BadRequest",
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number ' +
+        "into Go struct field ConfigMap.data of type string",
+    ),
   },
   {
     it: "refuses a body that is no JSON",
     send: "POST configmaps",
     body: '{"apiVersion":',
-    answers: refused(400, "BadRequest", /./),
+    answers: refused(
+      400,
+      "BadRequest",
+      /^the object provided is unrecognized \(must be of type ConfigMap\): couldn\'t get version\/kind; json parse error: .* \(\{"apiVersion":\)$/,
+    ),
   },
   {
     it: "refuses an empty body",
     send: "POST configmaps",
     body: "",
-    answers: refused(400, "BadRequest", /./),
+    answers: refused(
+      400,
+      "BadRequest",
+      /^the object provided is unrecognized \(must be of type ConfigMap\): couldn't get version\/kind; json parse error: .* \(<empty>\)$/,
+    ),
   },
   {
     it: "takes YAML",
@@ -249,7 +302,9 @@ const ROWS: readonly Expectation[] = [
   {
     it: "fills in what a pod leaves open",
     send: "POST pods",
-    body: pod("a", { containers: [{ name: "main", image: "nowhere/none:1", ports: [{ containerPort: 80 }] }] }),
+    body: pod("a", {
+      containers: [{ name: "main", image: "nowhere/none:1", ports: [{ containerPort: 80 }] }],
+    }),
     answers: created(whole({
       apiVersion: "v1",
       kind: "Pod",
@@ -308,14 +363,23 @@ const ROWS: readonly Expectation[] = [
       "Pod",
       "a",
       ["Duplicate", "spec.containers[1].name", 'Duplicate value: "same"'],
-      ["NotSupported", "spec.restartPolicy", 'Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
+      [
+        "NotSupported",
+        "spec.restartPolicy",
+        'Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+      ],
     ),
   },
   {
     it: "refuses a pod with an unknown priority class",
     send: "POST pods",
     body: pod("a", { priorityClassName: "nope" }),
-    answers: refused(403, "Forbidden", 'pods "a" is forbidden: no PriorityClass with name nope was found', { name: "a", kind: "pods" }),
+    answers: refused(
+      403,
+      "Forbidden",
+      'pods "a" is forbidden: no PriorityClass with name nope was found',
+      { name: "a", kind: "pods" },
+    ),
   },
   {
     it: "fills in what a headless service leaves open",

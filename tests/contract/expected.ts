@@ -6,6 +6,8 @@ import type { HttpAnswer } from "../support/http_api.ts";
 export const ANY = Symbol("anything");
 /** In place of a value: there must be none. */
 export const ABSENT = Symbol("absent");
+/** In place of a value: there must be none, or an empty text. */
+export const EMPTY = Symbol("empty");
 
 class Whole {
   constructor(readonly value: unknown) {}
@@ -14,6 +16,19 @@ class Whole {
 /** An object that must have these fields and no others, save those that every object is given. */
 export function whole(value: unknown): Whole {
   return new Whole(value);
+}
+
+interface NamedItem {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+class Named {
+  constructor(readonly items: readonly NamedItem[]) {}
+}
+
+/** A list that has these items, found by their names, and maybe others, in any order. */
+export function named(items: readonly NamedItem[]): Named {
+  return new Named(items);
 }
 
 /**
@@ -49,7 +64,7 @@ export function refused(
   status: number,
   reason: string,
   message: string | RegExp,
-  details?: StatusDetails,
+  details?: StatusDetails | typeof ANY,
 ): ExpectedAnswer {
   const body = {
     kind: "Status",
@@ -79,7 +94,16 @@ export const MODIFIED =
 
 /** What is wrong with a field: the last word of its reason, its path, and the message. */
 export type Cause = readonly [
-  reason: "Invalid" | "Required" | "NotSupported" | "Duplicate" | "Forbidden" | "TypeInvalid" | "TooLong" | "TooMany" | "NotFound",
+  reason:
+    | "Invalid"
+    | "Required"
+    | "NotSupported"
+    | "Duplicate"
+    | "Forbidden"
+    | "TypeInvalid"
+    | "TooLong"
+    | "TooMany"
+    | "NotFound",
   field: string,
   message: string,
 ];
@@ -145,10 +169,18 @@ const VOLATILE = ["namespace", "uid", "creationTimestamp", "resourceVersion", "m
 function project(found: unknown, expected: unknown, wholly: boolean): unknown {
   if (expected === ANY) return found === undefined || found === null ? found : shown(ANY);
   if (expected === ABSENT) return found === undefined ? shown(ABSENT) : found;
+  if (expected === EMPTY) return found === undefined || found === "" ? shown(EMPTY) : found;
   if (expected instanceof RegExp) {
     return typeof found === "string" && expected.test(found) ? shown(expected) : found;
   }
   if (expected instanceof Whole) return project(withoutVolatile(found), expected.value, true);
+  if (expected instanceof Named) {
+    const items: unknown[] = Array.isArray(found) ? found : [];
+    const wanted = expected.items.map(({ name }) =>
+      items.find((item) => isRecord(item) && item["name"] === name)
+    );
+    return project(wanted, expected.items, wholly);
+  }
   if (Array.isArray(expected) && Array.isArray(found)) {
     return found.map((item, index) =>
       index < expected.length ? project(item, expected[index], wholly) : item
@@ -156,7 +188,7 @@ function project(found: unknown, expected: unknown, wholly: boolean): unknown {
   }
   if (!isRecord(expected) || !isRecord(found)) return found;
   const fields = Object.entries(expected)
-    .filter(([key, value]) => key in found || value === ABSENT)
+    .filter(([key, value]) => key in found || value === ABSENT || value === EMPTY)
     .map(([key, value]) => [key, project(found[key], value, wholly)]);
   return { ...(wholly && found), ...Object.fromEntries(fields) };
 }
@@ -166,6 +198,7 @@ function shown(expected: unknown): unknown {
   if (typeof expected === "symbol") return `<${expected.description}>`;
   if (expected instanceof RegExp) return `<${expected}>`;
   if (expected instanceof Whole) return shown(expected.value);
+  if (expected instanceof Named) return shown(expected.items);
   if (Array.isArray(expected)) return expected.map(shown);
   if (isRecord(expected)) {
     return Object.fromEntries(

@@ -99,7 +99,9 @@ export function aggregatorConfig(
 }
 
 export function podTemplate(): { template: unknown } {
-  return { template: { spec: { containers: [{ name: "di-container", image: "nowhere/none:1" }] } } };
+  return {
+    template: { spec: { containers: [{ name: "di-container", image: "nowhere/none:1" }] } },
+  };
 }
 
 /** A reference to an object that has been seen, for `metadata.ownerReferences`. */

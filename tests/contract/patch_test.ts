@@ -1,5 +1,15 @@
 /** Patching objects. */
-import { ABSENT, ANY, conflict, created, invalid, MODIFIED, notFound, ok, refused } from "./expected.ts";
+import {
+  ABSENT,
+  ANY,
+  conflict,
+  created,
+  invalid,
+  MODIFIED,
+  notFound,
+  ok,
+  refused,
+} from "./expected.ts";
 import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
@@ -29,7 +39,12 @@ const ROWS: readonly Expectation[] = [
     type: "merge",
     body: { metadata: { finalizers: ["a.b/e"] } },
     answers: ok({ metadata: { finalizers: ["a.b/e"] } }),
-    then: [{ send: "PATCH configmaps/a", type: "merge", body: { metadata: { finalizers: null } }, answers: ok({ metadata: { finalizers: ABSENT } }) }],
+    then: [{
+      send: "PATCH configmaps/a",
+      type: "merge",
+      body: { metadata: { finalizers: null } },
+      answers: ok({ metadata: { finalizers: ABSENT } }),
+    }],
   },
   {
     it: "merges: leaves the resourceVersion when nothing changes",
@@ -73,7 +88,11 @@ const ROWS: readonly Expectation[] = [
     send: "PATCH configmaps/a",
     type: "merge",
     body: { metadata: { name: "b" } },
-    answers: refused(400, "BadRequest", "the name of the object (b) does not match the name on the URL (a)"),
+    answers: refused(
+      400,
+      "BadRequest",
+      "the name of the object (b) does not match the name on the URL (a)",
+    ),
   },
   {
     it: "merges: stores nothing with dryRun=All",
@@ -97,7 +116,7 @@ const ROWS: readonly Expectation[] = [
     send: "PATCH configmaps/a",
     type: "merge",
     body: "{",
-    answers: refused(400, "BadRequest", /./),
+    answers: refused(400, "BadRequest", /^error decoding patch: /),
   },
   {
     it: "refuses a patch of another content type",
@@ -108,7 +127,7 @@ const ROWS: readonly Expectation[] = [
     answers: refused(
       415,
       "UnsupportedMediaType",
-      /^the body of the request was in an unknown format - accepted media types include: /,
+      "415: Unsupported Media Type",
       {},
     ),
   },
@@ -132,7 +151,11 @@ const ROWS: readonly Expectation[] = [
     given: [configMap("a", { x: "1" })],
     send: "PATCH configmaps/a",
     type: "json",
-    body: [{ op: "replace", path: "/data/x", value: "2" }, { op: "test", path: "/data/x", value: "1" }],
+    body: [{ op: "replace", path: "/data/x", value: "2" }, {
+      op: "test",
+      path: "/data/x",
+      value: "1",
+    }],
     answers: REJECTED,
     then: [{ send: "GET configmaps/a", answers: ok({ data: { x: "1" } }) }],
   },
@@ -166,7 +189,11 @@ const ROWS: readonly Expectation[] = [
     send: "PATCH pods/a",
     type: "strategic",
     body: { spec: { containers: [{ name: "main", image: "nowhere/none:2" }] } },
-    answers: ok({ spec: { containers: [{ name: "main", image: "nowhere/none:2", imagePullPolicy: "IfNotPresent" }] } }),
+    answers: ok({
+      spec: {
+        containers: [{ name: "main", image: "nowhere/none:2", imagePullPolicy: "IfNotPresent" }],
+      },
+    }),
   },
   {
     it: "strategic: merges a service's ports by number",
@@ -174,7 +201,11 @@ const ROWS: readonly Expectation[] = [
     send: "PATCH services/a",
     type: "strategic",
     body: { spec: { ports: [{ port: 2, name: "second" }, { port: 3, name: "three" }] } },
-    answers: ok({ spec: { ports: [{ name: "one", port: 1 }, { name: "second", port: 2 }, { name: "three", port: 3 }] } }),
+    answers: ok({
+      spec: {
+        ports: [{ name: "one", port: 1 }, { name: "second", port: 2 }, { name: "three", port: 3 }],
+      },
+    }),
   },
   {
     it: "strategic: takes an item of a list away",
@@ -195,21 +226,49 @@ const ROWS: readonly Expectation[] = [
   {
     it: "strategic: merges a pod's conditions by type",
     given: [pod("a")],
-    after: [{ send: "PATCH pods/a/status", type: "strategic", body: { status: { conditions: [{ type: "Ready", status: "False" }, { type: "Initialized", status: "True" }] } } }],
+    after: [{
+      send: "PATCH pods/a/status",
+      type: "strategic",
+      body: {
+        status: {
+          conditions: [{ type: "Ready", status: "False" }, { type: "Initialized", status: "True" }],
+        },
+      },
+    }],
     send: "PATCH pods/a/status",
     type: "strategic",
-    body: { status: { conditions: [{ type: "Ready", status: "True" }], $setElementOrder$conditions: undefined } },
-    answers: ok({ status: { conditions: [{ type: "Ready", status: "True" }, { type: "Initialized", status: "True" }] } }),
+    body: {
+      status: {
+        conditions: [{ type: "Ready", status: "True" }],
+        $setElementOrder$conditions: undefined,
+      },
+    },
+    answers: ok({
+      status: {
+        conditions: [{ type: "Ready", status: "True" }, { type: "Initialized", status: "True" }],
+      },
+    }),
   },
   {
     it: "strategic: adds an owner without a word on the others",
     given: [
       configMap("o"),
-      (seen) => configMap({ name: "a", ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "o", uid: seen("o").metadata.uid }] }),
+      (seen) =>
+        configMap({
+          name: "a",
+          ownerReferences: [{
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            name: "o",
+            uid: seen("o").metadata.uid,
+          }],
+        }),
     ],
     send: "PATCH configmaps/a",
     type: "strategic",
-    body: { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "p", uid: "p" }] } },
+    body: {
+      metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "p", uid: "p" }] },
+    },
     answers: ok({ metadata: { ownerReferences: [{ name: "p" }, { name: "o" }] } }),
   },
   {
@@ -217,17 +276,36 @@ const ROWS: readonly Expectation[] = [
     after: [{ send: "POST apps/v1/deployments", body: deployment() }],
     send: "PATCH apps/v1/deployments/a",
     type: "strategic",
-    body: { spec: { template: { spec: { containers: [{
-      name: "main",
-      env: [{ name: "B", value: "3" }, { name: "C", value: "4" }, { name: "A", $patch: "delete" }],
-      ports: [{ containerPort: 80, name: "web" }],
-    }] } } } },
-    answers: ok({ spec: { template: { spec: { containers: [{
-      name: "main",
-      image: "nowhere/none:1",
-      env: [{ name: "B", value: "3" }, { name: "C", value: "4" }],
-      ports: [{ containerPort: 80, name: "web", protocol: "TCP" }],
-    }] } } } }),
+    body: {
+      spec: {
+        template: {
+          spec: {
+            containers: [{
+              name: "main",
+              env: [{ name: "B", value: "3" }, { name: "C", value: "4" }, {
+                name: "A",
+                $patch: "delete",
+              }],
+              ports: [{ containerPort: 80, name: "web" }],
+            }],
+          },
+        },
+      },
+    },
+    answers: ok({
+      spec: {
+        template: {
+          spec: {
+            containers: [{
+              name: "main",
+              image: "nowhere/none:1",
+              env: [{ name: "B", value: "3" }, { name: "C", value: "4" }],
+              ports: [{ containerPort: 80, name: "web", protocol: "TCP" }],
+            }],
+          },
+        },
+      },
+    }),
   },
   {
     it: "strategic: refuses a custom resource",
@@ -235,7 +313,11 @@ const ROWS: readonly Expectation[] = [
     send: `PATCH ${DIENGINE}/dijobs/a`,
     type: "strategic",
     body: { spec: { group: "x" } },
-    answers: refused(415, "UnsupportedMediaType", /./),
+    answers: refused(
+      415,
+      "UnsupportedMediaType",
+      "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    ),
   },
   {
     it: "apply: makes an object that is not there",
@@ -246,7 +328,11 @@ const ROWS: readonly Expectation[] = [
   },
   {
     it: "apply: changes an object that is there",
-    after: [{ send: "PATCH configmaps/a?fieldManager=me", type: "apply", body: configMap("a", { x: "1", y: "2" }) }],
+    after: [{
+      send: "PATCH configmaps/a?fieldManager=me",
+      type: "apply",
+      body: configMap("a", { x: "1", y: "2" }),
+    }],
     send: "PATCH configmaps/a?fieldManager=me",
     type: "apply",
     body: configMap("a", { x: "3", y: "2" }),
@@ -254,7 +340,11 @@ const ROWS: readonly Expectation[] = [
   },
   {
     it: "apply: takes away what its manager no longer names",
-    after: [{ send: "PATCH configmaps/a?fieldManager=me", type: "apply", body: configMap("a", { x: "1", y: "2" }) }],
+    after: [{
+      send: "PATCH configmaps/a?fieldManager=me",
+      type: "apply",
+      body: configMap("a", { x: "1", y: "2" }),
+    }],
     send: "PATCH configmaps/a?fieldManager=me",
     type: "apply",
     body: configMap("a", { y: "2" }),
@@ -262,19 +352,35 @@ const ROWS: readonly Expectation[] = [
   },
   {
     it: "apply: refuses what another manager owns, unless forced",
-    after: [{ send: "PATCH configmaps/a?fieldManager=me", type: "apply", body: configMap("a", { x: "1" }) }],
+    after: [{
+      send: "PATCH configmaps/a?fieldManager=me",
+      type: "apply",
+      body: configMap("a", { x: "1" }),
+    }],
     send: "PATCH configmaps/a?fieldManager=you",
     type: "apply",
     body: configMap("a", { x: "2" }),
-    answers: { status: 409, body: { reason: "Conflict", message: /conflict with "me": \.data\.x/ } },
-    then: [{ send: "PATCH configmaps/a?fieldManager=you&force=true", type: "apply", body: configMap("a", { x: "2" }), answers: ok({ data: { x: "2" } }) }],
+    answers: {
+      status: 409,
+      body: { reason: "Conflict", message: /conflict with "me": \.data\.x/ },
+    },
+    then: [{
+      send: "PATCH configmaps/a?fieldManager=you&force=true",
+      type: "apply",
+      body: configMap("a", { x: "2" }),
+      answers: ok({ data: { x: "2" } }),
+    }],
   },
   {
     it: "apply: refuses to work without fieldManager",
     send: "PATCH configmaps/a",
     type: "apply",
     body: configMap("a"),
-    answers: invalid("PatchOptions.meta.k8s.io", "", ["Required", "fieldManager", "Required value: is required for apply patch"]),
+    answers: invalid("PatchOptions.meta.k8s.io", "", [
+      "Required",
+      "fieldManager",
+      "Required value: is required for apply patch",
+    ]),
   },
 ];
 
@@ -288,7 +394,13 @@ function deployment(): Readonly<Record<string, unknown>> {
       selector: { matchLabels: { app: "a" } },
       template: {
         metadata: { labels: { app: "a" } },
-        spec: { containers: [{ ...CONTAINER, env: [{ name: "A", value: "1" }, { name: "B", value: "2" }], ports: [{ containerPort: 80 }] }] },
+        spec: {
+          containers: [{
+            ...CONTAINER,
+            env: [{ name: "A", value: "1" }, { name: "B", value: "2" }],
+            ports: [{ containerPort: 80 }],
+          }],
+        },
       },
     },
   };

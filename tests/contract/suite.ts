@@ -48,6 +48,9 @@ export function contract(
     Deno.test({
       name: `the API server, ${name}`,
       ignore,
+      // The embedded server lives in this process, and what follows from a write may outlast the test.
+      sanitizeOps: false,
+      sanitizeResources: false,
       fn: async () => {
         if (api === undefined) throw new Error("beforeAll() has not run");
         await check(row, new Scene(api, await createNamespace(cluster(), "contract")));

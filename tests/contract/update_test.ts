@@ -11,10 +11,12 @@ const ROWS: readonly Expectation[] = [
     given: [configMap("a", { x: "1" })],
     send: "PUT configmaps/a",
     body: changed("a", { data: { x: null, y: "2" } }),
-    answers: (seen) => ok({ metadata: { uid: seen("a").metadata.uid }, data: { x: ABSENT, y: "2" } }),
+    answers: (seen) =>
+      ok({ metadata: { uid: seen("a").metadata.uid }, data: { x: ABSENT, y: "2" } }),
     then: [{
       send: "GET configmaps/a",
-      answers: (seen) => ok({ metadata: { resourceVersion: seen("a").metadata.resourceVersion }, data: { y: "2" } }),
+      answers: (seen) =>
+        ok({ metadata: { resourceVersion: seen("a").metadata.resourceVersion }, data: { y: "2" } }),
     }],
   },
   {
@@ -50,7 +52,11 @@ const ROWS: readonly Expectation[] = [
     given: [dijob("a")],
     send: `PUT ${DIENGINE}/dijobs/a`,
     body: dijob("a"),
-    answers: invalid(DIJOBS, "a", ["Invalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"]),
+    answers: invalid(DIJOBS, "a", [
+      "Invalid",
+      "metadata.resourceVersion",
+      "Invalid value: 0: must be specified for an update",
+    ]),
   },
   {
     it: "refuses a resourceVersion that is no number",
@@ -69,7 +75,8 @@ const ROWS: readonly Expectation[] = [
       body: {
         reason: "Conflict",
         details: { name: "a", kind: "configmaps" },
-        message: /Precondition failed: UID in precondition: other, UID in object meta: [-0-9a-f]{36}$/,
+        message:
+          /Precondition failed: UID in precondition: other, UID in object meta: [-0-9a-f]{36}$/,
       },
     },
   },
@@ -78,7 +85,11 @@ const ROWS: readonly Expectation[] = [
     given: [configMap("a")],
     send: "PUT configmaps/a",
     body: configMap("b"),
-    answers: refused(400, "BadRequest", "the name of the object (b) does not match the name on the URL (a)"),
+    answers: refused(
+      400,
+      "BadRequest",
+      "the name of the object (b) does not match the name on the URL (a)",
+    ),
   },
   {
     it: "does not make an object that is not there",
@@ -112,23 +123,45 @@ const ROWS: readonly Expectation[] = [
     it: "keeps a pod's spec when its status is written",
     given: [pod("a")],
     send: "PUT pods/a/status",
-    body: changed("a", { spec: { activeDeadlineSeconds: 5 }, status: { phase: "Running", message: "hi" } }),
-    answers: ok({ spec: { activeDeadlineSeconds: ABSENT }, status: { phase: "Running", message: "hi" } }),
+    body: changed("a", {
+      spec: { activeDeadlineSeconds: 5 },
+      status: { phase: "Running", message: "hi" },
+    }),
+    answers: ok({
+      spec: { activeDeadlineSeconds: ABSENT },
+      status: { phase: "Running", message: "hi" },
+    }),
   },
   {
     it: "keeps a custom resource's status when its spec is written, and counts the change",
     given: [dijob("a")],
-    after: [{ send: `PUT ${DIENGINE}/dijobs/a/status`, body: changed("a", { status: { phase: "Running" } }), answers: ok({ metadata: { generation: 1 } }) }],
+    after: [{
+      send: `PUT ${DIENGINE}/dijobs/a/status`,
+      body: changed("a", { status: { phase: "Running" } }),
+      answers: ok({ metadata: { generation: 1 } }),
+    }],
     send: `PUT ${DIENGINE}/dijobs/a`,
     body: changed("a", { spec: { group: "x" }, status: { phase: "Failed" } }),
-    answers: ok({ metadata: { generation: 2 }, spec: { group: "x" }, status: { phase: "Running" } }),
+    answers: ok({
+      metadata: { generation: 2 },
+      spec: { group: "x" },
+      status: { phase: "Running" },
+    }),
   },
   {
     it: "keeps a custom resource's spec and labels when its status is written",
     given: [dijob("a")],
     send: `PUT ${DIENGINE}/dijobs/a/status`,
-    body: changed("a", { metadata: { labels: { x: "1" } }, spec: { group: "x" }, status: { phase: "Running" } }),
-    answers: ok({ metadata: { generation: 1, labels: ABSENT }, spec: { group: ABSENT }, status: { phase: "Running" } }),
+    body: changed("a", {
+      metadata: { labels: { x: "1" } },
+      spec: { group: "x" },
+      status: { phase: "Running" },
+    }),
+    answers: ok({
+      metadata: { generation: 1, labels: ABSENT },
+      spec: { group: ABSENT },
+      status: { phase: "Running" },
+    }),
   },
   {
     it: "does not count a change of labels",
@@ -141,40 +174,81 @@ const ROWS: readonly Expectation[] = [
     it: "refuses another command for a pod's container",
     given: [pod("a")],
     send: "PUT pods/a",
-    body: changed("a", { spec: { containers: [{ name: "main", image: "nowhere/none:1", command: ["x"] }] } }),
-    answers: refused(422, "Invalid", /^Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers\[\*\].image`,`spec.initContainers\[\*\].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \(only additions to existing tolerations\),`spec.terminationGracePeriodSeconds` \(allow it to be set to 1 if it was previously negative\)\n/, {
-      name: "a",
-      kind: "Pod",
-      causes: [{ reason: "FieldValueForbidden", message: /^Forbidden: pod updates/, field: "spec" }],
+    body: changed("a", {
+      spec: { containers: [{ name: "main", image: "nowhere/none:1", command: ["x"] }] },
     }),
+    answers: refused(
+      422,
+      "Invalid",
+      /^Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers\[\*\].image`,`spec.initContainers\[\*\].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \(only additions to existing tolerations\),`spec.terminationGracePeriodSeconds` \(allow it to be set to 1 if it was previously negative\)\n/,
+      {
+        name: "a",
+        kind: "Pod",
+        causes: [{
+          reason: "FieldValueForbidden",
+          message: /^Forbidden: pod updates/,
+          field: "spec",
+        }],
+      },
+    ),
   },
   {
     it: "takes another image for a pod's container",
     given: [pod("a")],
     send: "PUT pods/a",
     body: (seen) => JSON.parse(JSON.stringify(seen("a")).replace("none:1", "none:2")),
-    answers: ok({ spec: { containers: [{ image: "nowhere/none:2" }] }, metadata: { generation: 2 } }),
+    answers: ok({
+      spec: { containers: [{ image: "nowhere/none:2" }] },
+      metadata: { generation: 2 },
+    }),
   },
   {
     it: "refuses another number of containers",
     given: [pod("a")],
     send: "PUT pods/a",
-    body: (seen) => merge(seen("a"), { spec: { containers: [{ name: "main", image: "nowhere/none:1" }, { name: "more", image: "x" }] } }),
-    answers: invalid("Pod", "a", ["Forbidden", "spec.containers", "Forbidden: pod updates may not add or remove containers"]),
+    body: (seen) =>
+      merge(seen("a"), {
+        spec: {
+          containers: [{ name: "main", image: "nowhere/none:1" }, { name: "more", image: "x" }],
+        },
+      }),
+    answers: invalid("Pod", "a", [
+      "Forbidden",
+      "spec.containers",
+      "Forbidden: pod updates may not add or remove containers",
+    ]),
   },
   {
     it: "refuses to move a pod to another node",
     given: [pod("a", { nodeName: "n1" })],
     send: "PUT pods/a",
     body: changed("a", { spec: { nodeName: "n2" } }),
-    answers: { status: 422, body: { reason: "Invalid", details: { causes: [{ field: "spec", reason: "FieldValueForbidden" }] } } },
+    answers: {
+      status: 422,
+      body: {
+        reason: "Invalid",
+        details: { causes: [{ field: "spec", reason: "FieldValueForbidden" }] },
+      },
+    },
   },
   {
     it: "refuses another address for a service",
     given: [service("a", { clusterIP: undefined })],
     send: "PUT services/a",
     body: changed("a", { spec: { clusterIP: "10.0.77.77", clusterIPs: ["10.0.77.77"] } }),
-    answers: { status: 422, body: { reason: "Invalid", details: { causes: [{ field: "spec.clusterIPs[0]", reason: "FieldValueInvalid", message: /: may not change once set$/ }] } } },
+    answers: {
+      status: 422,
+      body: {
+        reason: "Invalid",
+        details: {
+          causes: [{
+            field: "spec.clusterIPs[0]",
+            reason: "FieldValueInvalid",
+            message: /: may not change once set$/,
+          }],
+        },
+      },
+    },
   },
   {
     it: "takes other ports for a service",

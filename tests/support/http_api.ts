@@ -1,10 +1,11 @@
 /** The API of a cluster as plain HTTP: nothing is read into the requests or the answers. */
-import { type ClusterConfig, linesOf } from "../../src/kube/mod.ts";
+import type { ClusterConfig } from "../../src/kube/mod.ts";
+import { linesOf } from "../../src/lib/lines.ts";
 
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed JSON, or the text where it is none. */
+  /** The parsed JSON, or the text where it is none or empty. */
   readonly body: unknown;
 }
 
@@ -38,7 +39,7 @@ export class HttpApi {
     return {
       status: response.status,
       headers: response.headers,
-      body: isJson ? JSON.parse(text) : text,
+      body: isJson && text !== "" ? JSON.parse(text) : text,
     };
   }
 
