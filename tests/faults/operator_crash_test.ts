@@ -20,7 +20,8 @@ const cluster = useTestCluster();
 class Operator {
   #process: ProgramProcess;
   readonly #args: readonly string[];
-  #restarting = Promise.resolve();
+  /** There while the process is dead. */
+  #restarting: Promise<void> | undefined;
 
   constructor(kubeconfig: string) {
     this.#args = [
@@ -33,8 +34,9 @@ class Operator {
   }
 
   kill(): void {
-    this.#restarting = this.#process.end("SIGKILL").then(() => {
+    this.#restarting ??= this.#process.end("SIGKILL").then(() => {
       this.#process = startProgram(this.#args);
+      this.#restarting = undefined;
     });
   }
 

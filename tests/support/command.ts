@@ -1,0 +1,89 @@
+/** Commands as processes, followed from outside. */
+
+export interface RunningCommand {
+  readonly pid: number;
+  /** Resolves with the exit code, or the signal that ended it, once all its output has been read. */
+  readonly ended: Promise<number | Deno.Signal>;
+  /** Everything printed so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Sends a signal; nothing happens when it has ended. */
+  kill(signal: Deno.Signal): void;
+}
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** The words that start this project's program from the sources. */
+export const PROGRAM: readonly string[] = [Deno.execPath(), "run", "-A", "--quiet", MAIN];
+
+/** Starts a command with this project's folder as its own. */
+export function startCommand([command = "", ...args]: readonly string[]): RunningCommand {
+  const child = new Deno.Command(command, {
+    args,
+    cwd: new URL("../../", import.meta.url),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    // Colours would stand between the words.
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const out = collect(child.stdout);
+  const err = collect(child.stderr);
+  return {
+    pid: child.pid,
+    ended: Promise.all([child.status, out.done, err.done])
+      .then(([{ code, signal }]) => signal ?? code),
+    stdout: out.text,
+    stderr: err.text,
+    kill(signal) {
+      try {
+        child.kill(signal);
+      } catch {
+        // It has ended by itself.
+      }
+    },
+  };
+}
+
+/** Starts this project's program with these arguments. */
+export function startOrchestrator(...args: string[]): RunningCommand {
+  return startCommand([...PROGRAM, ...args]);
+}
+
+export interface CommandOutcome {
+  readonly end: number | Deno.Signal;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs this project's program to its end. */
+export async function runOrchestrator(...args: string[]): Promise<CommandOutcome> {
+  const command = startOrchestrator(...args);
+  const end = await command.ended;
+  return { end, stdout: command.stdout(), stderr: command.stderr() };
+}
+
+/** The process numbers of this machine's commands that have `text` among their words; Linux only. */
+export function processesWith(text: string): number[] {
+  return Array.from(Deno.readDirSync("/proc"), ({ name }) => name)
+    .filter((name) => /^\d+$/.test(name) && commandLineOf(name).includes(text))
+    .map(Number);
+}
+
+/** "" where there is no such process, or no more. */
+function commandLineOf(pid: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+function collect(stream: ReadableStream<Uint8Array>): { text: () => string; done: Promise<void> } {
+  const decoder = new TextDecoder();
+  let text = "";
+  const read = async () => {
+    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+  };
+  return { text: () => text, done: read() };
+}
