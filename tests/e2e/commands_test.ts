@@ -83,6 +83,19 @@ function assertOneLine(text: string, pattern: RegExp): void {
   match(text, pattern);
 }
 
+/** Runs `work`; where it fails, what the commands logged is part of the error. */
+async function explained<T>(
+  commands: readonly RunningCommand[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const logs = commands.map((command) => command.stderr().slice(-4000)).join("\n");
+    throw new Error(`${cause instanceof Error ? cause.message : cause}\n${logs}`, { cause });
+  }
+}
+
 /** Starts a `dev` cluster by these words, with a job on it whose processes have `marker` in them. */
 async function startBusyDev(words: readonly string[]) {
   const marker = `1000000.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -181,20 +194,21 @@ Deno.test("apiserver, kubelet, operator and server run the sample job as process
       );
       const { host } = new URL(await printed(server, "SERVER"));
       start("kubelet", ...access, "--node-name", "alone", "--route", `${SERVER_ADDRESS}=${host}`);
-      await withClient(kubeconfigPath, async (client) => {
-        const alone: TestCluster = { client, kubeconfigPath, hasGarbageCollector: true };
-        if (!IS_REAL) {
-          for (const crd of await readProjectCrds()) await client.create(CRDS, crd);
-          await ensureNamespace(alone, "di-system");
-        }
-        const submitted = await submitMockJob(alone, await createNamespace(alone, "alone"));
-        const { status } = await untilFinished(alone, submitted);
-        strictEqual(status?.phase, "Succeeded");
-        await eventually(
-          "the clean-up",
-          async () => (await objectsOf(alone, submitted)).pods.length === 1,
-        );
-      });
+      await explained(started, () =>
+        withClient(kubeconfigPath, async (client) => {
+          const alone: TestCluster = { client, kubeconfigPath, hasGarbageCollector: true };
+          if (!IS_REAL) {
+            for (const crd of await readProjectCrds()) await client.create(CRDS, crd);
+            await ensureNamespace(alone, "di-system");
+          }
+          const submitted = await submitMockJob(alone, await createNamespace(alone, "alone"));
+          const { status } = await untilFinished(alone, submitted);
+          strictEqual(status?.phase, "Succeeded");
+          await eventually(
+            "the clean-up",
+            async () => (await objectsOf(alone, submitted)).pods.length === 1,
+          );
+        }));
       for (const command of started.toReversed()) {
         command.kill("SIGTERM");
         strictEqual(await command.ended, 0, command.stderr());
@@ -299,20 +313,24 @@ Deno.test("operator and server outlast an API server that is away, and work when
     deepStrictEqual([answer.status, body.success], [200, false]);
 
     await late.appear();
-    await withClient(late.clusterKubeconfigPath, async (client) => {
-      const there: TestCluster = { client, kubeconfigPath: path, hasGarbageCollector: true };
-      const namespace = await createNamespace(there, "late");
-      await client.create(DIJOBS, shellJob("late", "exit 0", namespace));
-      await eventually(
-        "the coordinator",
-        () => client.get(PODS, { namespace, name: "late-coordinator" }),
-        { timeoutMs: 45_000 },
-      );
-      await eventually("the server's answer", async () => {
-        const response = await fetch(replicas(namespace));
-        return (await response.json()).success;
-      }, { timeoutMs: 45_000 });
-    });
+    await explained(
+      [operator, server],
+      () =>
+        withClient(late.clusterKubeconfigPath, async (client) => {
+          const there: TestCluster = { client, kubeconfigPath: path, hasGarbageCollector: true };
+          const namespace = await createNamespace(there, "late");
+          await client.create(DIJOBS, shellJob("late", "exit 0", namespace));
+          await eventually(
+            "the coordinator",
+            () => client.get(PODS, { namespace, name: "late-coordinator" }),
+            { timeoutMs: 45_000 },
+          );
+          await eventually("the server's answer", async () => {
+            const response = await fetch(replicas(namespace));
+            return (await response.json()).success;
+          }, { timeoutMs: 45_000 });
+        }),
+    );
     strictEqual(await statusOf(`http://${probe}/readyz`), 200);
     for (const command of [operator, server]) {
       command.kill("SIGTERM");

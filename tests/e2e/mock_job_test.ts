@@ -1,22 +1,17 @@
 /** The main story: the sample job from submit to clean-up, and what is left when it is deleted. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { LABEL, REPLACES_ANNOTATION } from "../../src/api/mod.ts";
-import {
-  EVENTS,
-  listWatch,
-  ObjectCache,
-  type Pod,
-  PODS,
-  runReflector,
-} from "../../src/kube/mod.ts";
+import { EVENTS } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
 import { startOperator } from "../../src/operator/mod.ts";
 import { startServer } from "../../src/server/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   AGGREGATOR_CONFIG_KEY,
+  countRoles,
   deleteJob,
+  MOCK_JOB_ROLES,
   objectsOf,
+  recordPods,
   SERVER_ADDRESS,
   startNode,
   submitMockJob,
@@ -44,18 +39,7 @@ Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it
     log: loggerOf("operator"),
   });
   const node = await startNode(cluster(), namespace, new URL(server.url).host);
-  const seen = new Map<string, Pod>();
-  const watching = new AbortController();
-  const pods = new ObjectCache<Pod>();
-  pods.subscribe(({ after }) => after && seen.set(after.metadata.name ?? "", after));
-  const reflector = runReflector({
-    source: listWatch(client, PODS, { namespace }),
-    cache: pods,
-    log: loggerOf("test"),
-    signal: watching.signal,
-  });
-  const ofType = (type: string) =>
-    [...seen.values()].filter(({ metadata }) => metadata.labels?.[LABEL.replicaType] === type);
+  const record = recordPods(cluster(), namespace);
 
   try {
     const submitted = await submitMockJob(cluster(), namespace);
@@ -73,16 +57,7 @@ Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it
     });
 
     await t.step("it had one coordinator, one aggregator and the replicas it asked for", () => {
-      strictEqual(ofType("coordinator").length, 1);
-      strictEqual(ofType("aggregator").length, 1);
-      const made = [...ofType("collector"), ...ofType("learner")];
-      const replacements = made.filter(({ metadata }) =>
-        metadata.annotations?.[REPLACES_ANNOTATION]
-      );
-      deepStrictEqual({ made: made.length, replacements: replacements.length }, {
-        made: 5,
-        replacements: 1,
-      });
+      deepStrictEqual(countRoles(record), MOCK_JOB_ROLES);
     });
 
     await t.step("its clean-up leaves the coordinator's pod and no service", async () => {
@@ -116,8 +91,7 @@ Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it
 
     await t.step("nothing is left of it when it is deleted", () => deleteJob(cluster(), submitted));
   } finally {
-    watching.abort();
-    await reflector;
+    await record.stop();
     await node.stop();
     await operator.stop();
     await server.stop();

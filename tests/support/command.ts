@@ -63,11 +63,20 @@ export async function runOrchestrator(...args: string[]): Promise<CommandOutcome
   return { end, stdout: command.stdout(), stderr: command.stderr() };
 }
 
-/** The process numbers of this machine's commands that have `text` among their words; Linux only. */
+/** The process numbers of this machine's commands that have `text` among their words. */
 export function processesWith(text: string): number[] {
-  return Array.from(Deno.readDirSync("/proc"), ({ name }) => name)
-    .filter((name) => /^\d+$/.test(name) && commandLineOf(name).includes(text))
-    .map(Number);
+  return commandLines().filter(({ line }) => line.includes(text)).map(({ pid }) => pid);
+}
+
+function commandLines(): { pid: number; line: string }[] {
+  if (Deno.build.os === "linux") {
+    return Array.from(Deno.readDirSync("/proc"), ({ name }) => name)
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => ({ pid: Number(name), line: commandLineOf(name) }));
+  }
+  const { stdout } = new Deno.Command("ps", { args: ["-axo", "pid=,args="] }).outputSync();
+  return new TextDecoder().decode(stdout).trim().split("\n")
+    .map((line) => ({ pid: Number.parseInt(line), line }));
 }
 
 /** "" where there is no such process, or no more. */
@@ -75,7 +84,7 @@ function commandLineOf(pid: string): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
   } catch {
-    return "";
+    return ""; // it has ended since the listing
   }
 }
 

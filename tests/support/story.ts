@@ -1,16 +1,26 @@
 /** What stories have in common: the sample job in a namespace of its own, and what is left of it. */
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
-import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS, LABEL } from "../../src/api/mod.ts";
+import {
+  AGGREGATOR_CONFIGS,
+  type DIJob,
+  DIJOBS,
+  LABEL,
+  REPLACES_ANNOTATION,
+} from "../../src/api/mod.ts";
 import { startKubelet } from "../../src/devcluster/kubelet/mod.ts";
 import {
   isAlreadyExists,
   isNotFound,
   type KubeObject,
+  listWatch,
+  ObjectCache,
   type Pod,
   PODS,
+  runReflector,
   SERVICES,
 } from "../../src/kube/mod.ts";
+import { loggerOf } from "../../src/lib/logger.ts";
 import { eventually } from "./eventually.ts";
 import { ensureNamespace, type TestCluster } from "./test_cluster.ts";
 
@@ -132,3 +142,51 @@ export async function isGone(read: Promise<unknown>): Promise<boolean> {
     throw error;
   }
 }
+
+export interface PodRecord {
+  /** Every pod that ever was, as it was last seen, by name. */
+  readonly seen: ReadonlyMap<string, Pod>;
+  stop(): Promise<void>;
+}
+
+/** Keeps a record of a namespace's pods from now on. */
+export function recordPods({ client }: TestCluster, namespace: string): PodRecord {
+  const seen = new Map<string, Pod>();
+  const stopping = new AbortController();
+  const cache = new ObjectCache<Pod>();
+  cache.subscribe(({ after }) => after && seen.set(after.metadata.name ?? "", after));
+  const reflector = runReflector({
+    source: listWatch(client, PODS, { namespace }),
+    cache,
+    log: loggerOf("test"),
+    signal: stopping.signal,
+  });
+  return {
+    seen,
+    async stop() {
+      stopping.abort();
+      await reflector;
+    },
+  };
+}
+
+/** How many pods of each role there ever were, and how many of them replaced another. */
+export function countRoles({ seen }: PodRecord): Record<string, number> {
+  const counts: Record<string, number> = {};
+  let replacements = 0;
+  for (const { metadata } of seen.values()) {
+    const role = metadata.labels?.[LABEL.replicaType] ?? "none";
+    counts[role] = (counts[role] ?? 0) + 1;
+    if (metadata.annotations?.[REPLACES_ANNOTATION] !== undefined) replacements++;
+  }
+  return { ...counts, replacements };
+}
+
+/** What {@link countRoles} says of the sample job: 2 of each, one learner of which was replaced. */
+export const MOCK_JOB_ROLES = {
+  aggregator: 1,
+  collector: 2,
+  coordinator: 1,
+  learner: 3,
+  replacements: 1,
+};
