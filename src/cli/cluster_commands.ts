@@ -1,10 +1,15 @@
 /** The flags of the embedded cluster: its parts alone, all of it, and the demo. */
 import { type Command, Option } from "commander";
-import { addCommonFlags, type CommonFlags } from "./control_commands.ts";
+import {
+  addCommonFlags,
+  addLogFlags,
+  type CommonFlags,
+  type LogFlags,
+} from "./control_commands.ts";
 import { parseAddress, parseInteger } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
-export interface ApiServerFlags extends CommonFlags {
+export interface ApiServerFlags extends LogFlags {
   readonly bindAddress: string;
   readonly writeKubeconfig?: string;
 }
@@ -16,7 +21,7 @@ export interface KubeletFlags extends CommonFlags {
   readonly tlsCertFile?: string;
   readonly tlsPrivateKeyFile?: string;
 }
-export interface DevFlags extends CommonFlags {
+export interface DevFlags extends LogFlags {
   readonly bindAddress: string;
   readonly serverBindAddress: string;
   readonly writeKubeconfig?: string;
@@ -38,7 +43,7 @@ export function addClusterCommands(
     .description("a Kubernetes API server in memory, for one machine")
     .option("--bind-address <address>", "where to listen", parseAddress, "127.0.0.1:0")
     .option("--write-kubeconfig <file>", "where to write how to reach it (default: print it)");
-  addCommonFlags(apiserver)
+  addLogFlags(apiserver)
     .action(async (flags: ApiServerFlags) =>
       (await import("./run_apiserver.ts")).runApiServer(flags, context)
     );
@@ -77,7 +82,7 @@ export function addClusterCommands(
       "--write-kubeconfig <file>",
       "where to write how to reach it (default: a temporary file)",
     );
-  addGpus(addCommonFlags(dev))
+  addGpus(addLogFlags(dev))
     .action(async (flags: DevFlags) => (await import("./run_dev.ts")).runDev(flags, context));
 
   program.command("demo")

@@ -1,19 +1,19 @@
 /** The flags of the production processes: names and defaults of DI-orchestrator v0.2.2, and a few more. */
 import { type Command, Option } from "commander";
+import { GPU_ALLOC_POLICIES } from "../allocation/mod.ts";
 import { LOG_LEVELS, type LogFormat } from "../lib/logger.ts";
 import { parseAddress, parseBoolean, parseInteger, parseOptionalAddress } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
-/** Policies for splitting a learner's GPUs over nodes. */
-const GPU_POLICIES = ["simple"] as const;
-
-export interface CommonFlags {
-  readonly kubeconfig?: string;
+export interface LogFlags {
   readonly logFormat: LogFormat;
   readonly logLevel: typeof LOG_LEVELS[number];
   readonly zapEncoder?: "json" | "console";
   readonly zapLogLevel?: string;
   readonly zapDevel?: boolean;
+}
+export interface CommonFlags extends LogFlags {
+  readonly kubeconfig?: string;
 }
 export interface AggregatorFlags {
   readonly agconfigNamespace: string;
@@ -32,7 +32,7 @@ export interface ServerFlags extends CommonFlags, AggregatorFlags {
   readonly leaderElect: boolean;
   readonly leaseLockNamespace: string;
   readonly leaseLockName: string;
-  readonly gpuAllocPolicy: typeof GPU_POLICIES[number];
+  readonly gpuAllocPolicy: typeof GPU_ALLOC_POLICIES[number];
   readonly serverAddress: string;
 }
 
@@ -69,11 +69,15 @@ export function addControlCommands(program: Command, context: CommandContext): v
     .addOption(
       booleanFlag("--leader-elect [bool]", "accepted and not needed: every copy serves", false),
     )
-    .option("--lease-lock-namespace <name>", "namespace of the server's Leases", "di-system")
+    .option(
+      "--lease-lock-namespace <name>",
+      "accepted and not needed: every copy serves",
+      "di-system",
+    )
     .option("--lease-lock-name <name>", "accepted and not needed: every copy serves", "di-server")
     .addOption(
       new Option("--gpu-alloc-policy <policy>", "how a learner's GPUs are split over nodes")
-        .choices(GPU_POLICIES).default("simple"),
+        .choices(GPU_ALLOC_POLICIES).default("simple"),
     );
   addServerAddress(addAggregatorFlags(addCommonFlags(server)))
     .action(async (flags: ServerFlags) =>
@@ -81,13 +85,17 @@ export function addControlCommands(program: Command, context: CommandContext): v
     );
 }
 
-/** `--kubeconfig`, and how to log, in our words and in those of old. */
+/** `--kubeconfig` and how to log. */
 export function addCommonFlags(command: Command): Command {
+  return addLogFlags(command).option(
+    "--kubeconfig <file>",
+    "default: $KUBECONFIG, the pod's service account, ~/.kube/config",
+  );
+}
+
+/** How to log, in our words and in those of old. */
+export function addLogFlags(command: Command): Command {
   return command
-    .option(
-      "--kubeconfig <file>",
-      "default: $KUBECONFIG, the pod's service account, ~/.kube/config",
-    )
     .addOption(new Option("--log-format <format>").choices(["json", "text"]).default("json"))
     .addOption(new Option("--log-level <level>").choices(LOG_LEVELS).default("info"))
     .addOption(new Option("--zap-encoder <encoder>").choices(["json", "console"]).hideHelp())
@@ -115,7 +123,7 @@ function booleanFlag(flags: string, description: string, value: boolean | undefi
 }
 
 /** Format and level in force: zap's flags, where given, go before ours. */
-export function logSettingsOf(flags: CommonFlags): {
+export function logSettingsOf(flags: LogFlags): {
   readonly format: LogFormat;
   readonly level: typeof LOG_LEVELS[number];
 } {

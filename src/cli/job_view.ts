@@ -78,18 +78,18 @@ export class JobView {
     while (!signal.aborted) {
       try {
         const { body } = await this.#client.stream(path, signal);
-        if (body === null) return lines;
-        for await (const line of linesOf(body)) {
+        for await (const line of body === null ? [] : linesOf(body)) {
           lines.push(line);
           this.#print(`      | ${line}`);
         }
-        return lines;
+        // Before the pod is on a node its log is empty, which is not its end.
+        if (lines.length > 0 || this.#hasEnded(coordinatorName(name))) return lines;
       } catch (error) {
         if (signal.aborted) break;
         // Until its container runs the coordinator has no log.
         if (lines.length > 0 && !isNotFound(error)) throw error;
-        await sleep(POLL_MS, signal);
       }
+      await sleep(POLL_MS, signal);
     }
     return lines;
   }
@@ -97,6 +97,11 @@ export class JobView {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#reflector;
+  }
+
+  #hasEnded(name: string): boolean {
+    const phase = this.seen.get(name)?.status?.phase;
+    return phase === "Succeeded" || phase === "Failed";
   }
 
   #show(before: Pod | undefined, after: Pod | undefined): void {

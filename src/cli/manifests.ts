@@ -28,6 +28,11 @@ export async function readManifests(path: string): Promise<Manifest[]> {
   const text = await Deno.readTextFile(path).catch((error: Error) => {
     throw new UsageError(`Cannot read ${path}: ${error.message}`);
   });
+  return parseManifests(text, path);
+}
+
+/** The objects of a file's text. @throws {UsageError} With `path`, line and column of the mistake. */
+export function parseManifests(text: string, path: string): Manifest[] {
   const documents = parseAllDocuments(text, { prettyErrors: false });
   return [...documents].flatMap((document) => {
     const place = (offset: number) => {

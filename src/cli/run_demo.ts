@@ -1,4 +1,6 @@
 /** `demo`: what a user of the orchestrator sees, from an empty machine to the end of a job. */
+import exampleConfig from "../../examples/di-mock-agconfig.yaml" with { type: "text" };
+import exampleJob from "../../examples/di-mock-dijob.yaml" with { type: "text" };
 import {
   AGGREGATOR_CONFIGS,
   coordinatorName,
@@ -15,7 +17,7 @@ import { REPLACES_ANNOTATION } from "../api/mod.ts";
 import type { DemoFlags } from "./cluster_commands.ts";
 import { type DevCluster, startDevCluster } from "./dev_cluster.ts";
 import { JobView } from "./job_view.ts";
-import { createManifests, type Manifest, readManifests } from "./manifests.ts";
+import { createManifests, type Manifest, parseManifests, readManifests } from "./manifests.ts";
 import { type CommandContext, untilAborted, UsageError, watchParent } from "./process.ts";
 
 /** Something that the demo exists to show did not happen. */
@@ -26,13 +28,16 @@ class NotObserved extends Error {
 /** How long one step of the sample job may take, in ms: each takes a second or two. */
 const STEP_LIMIT_MS = 30_000;
 const POLL_MS = 100;
-const EXAMPLES = ["di-mock-agconfig.yaml", "di-mock-dijob.yaml"];
+/** How long the end of a log may lag behind the end of its job, in ms. */
+const LOG_LIMIT_MS = 2000;
 
 /** Where the demo's steps write and read. */
 interface Stage {
   readonly cluster: DevCluster;
   readonly view: JobView;
   readonly manifests: readonly Manifest[];
+  /** Where the manifests are, for the user's eyes. */
+  readonly path: string;
   readonly print: (line: string) => void;
   readonly heading: (text: string) => void;
   readonly limitMs: number;
@@ -65,6 +70,7 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
     cluster,
     view,
     manifests,
+    path: flags.job ?? "examples/",
     print,
     heading,
     limitMs: flags.timeout * 1000,
@@ -88,11 +94,12 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
   }
 }
 
-function manifestsOf(flags: DemoFlags): Promise<Manifest[]> {
-  if (flags.job !== undefined) return readManifests(flags.job);
-  const folder = new URL("../../examples/", import.meta.url).pathname;
-  return Promise.all(EXAMPLES.map((name) => readManifests(decodeURIComponent(folder) + name)))
-    .then((lists) => lists.flat());
+async function manifestsOf(flags: DemoFlags): Promise<Manifest[]> {
+  if (flags.job !== undefined) return await readManifests(flags.job);
+  return [
+    ...parseManifests(exampleConfig, "examples/di-mock-agconfig.yaml"),
+    ...parseManifests(exampleJob, "examples/di-mock-dijob.yaml"),
+  ];
 }
 
 function onlyJob(manifests: readonly Manifest[], path: string | undefined): Manifest {
@@ -174,19 +181,19 @@ async function showOwnJob(stage: Stage): Promise<boolean> {
   const log = stage.view.followLog(AbortSignal.any([stage.signal, ended.signal]));
   try {
     const job = await untilFinished(stage);
+    // A coordinator that never ran has no log to wait for.
+    await Promise.race([log, sleep(LOG_LIMIT_MS, stage.signal)]);
     showPhase(stage, job);
     await showEvents(stage, []);
     return job.status?.phase === "Succeeded";
   } finally {
-    // A coordinator that never ran has no log to wait for.
-    setTimeout(() => ended.abort(), 1000);
-    await log;
     ended.abort();
+    await log;
   }
 }
 
 async function submit(stage: Stage): Promise<void> {
-  stage.heading("Submit: kubectl apply -f examples/");
+  stage.heading(`Submit: kubectl apply -f ${stage.path}`);
   await createManifests(stage.cluster.client, stage.manifests);
   for (const { kind, metadata } of stage.manifests) {
     stage.print(

@@ -18,7 +18,6 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   const metrics = new OperatorMetrics();
   const client = new KubeClient(config, (request) => metrics.countRequest(request));
   const stopping = new AbortController();
-  signal.addEventListener("abort", () => stopping.abort(), { once: true });
   const leading = Promise.withResolvers<void>();
   const election = flags.leaderElect
     ? runElection({

@@ -56,20 +56,37 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   const cached = snapshotOf(deps.caches, key, deps.now());
   if (cached === undefined) return; // Deleted: owner references take the pods along.
   if (!await isCurrent(cached, deps)) return; // What is newer has put the key into the queue again.
-  const snapshot = await withAggregatorConfig(cached, deps);
-  const plan = planJob(snapshot, deps.serverAddress);
-  const { job } = snapshot;
-
-  const results = await Promise.allSettled(plan.actions.map((action) => apply(action, job, deps)));
-  const failure = results.find((result) => result.status === "rejected")?.reason as unknown;
+  const { job, now } = cached;
+  let plan = planJob(cached, deps.serverAddress);
+  let failure: unknown;
+  try {
+    if (needsAggregatorConfig(cached)) {
+      const aggregatorConfig = await deps.readAggregatorConfig();
+      plan = planJob({ ...cached, aggregatorConfig }, deps.serverAddress);
+    }
+    await applyAll(plan.actions, job, deps);
+  } catch (error) {
+    failure = error;
+  }
   if (plan.status !== undefined) {
     const status = failure === undefined
-      ? withoutFailure(plan.status, snapshot.now)
-      : withFailure(plan.status, failureOf(failure), snapshot.now);
+      ? withoutFailure(plan.status, now)
+      : withFailure(plan.status, failureOf(failure), now);
     await writeStatus(job, status, deps);
   }
   if (failure !== undefined) throw failure;
   if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
+}
+
+/** Does all of them at once, and throws the first failure when all have ended. */
+async function applyAll(
+  actions: readonly Action[],
+  job: DIJob,
+  deps: ReconcileDeps,
+): Promise<void> {
+  const results = await Promise.allSettled(actions.map((action) => apply(action, job, deps)));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /**
@@ -95,20 +112,12 @@ async function isCurrent(
   }
 }
 
-async function withAggregatorConfig(
-  snapshot: JobSnapshot,
-  deps: ReconcileDeps,
-): Promise<JobSnapshot> {
-  if (!needsAggregatorConfig(snapshot)) return snapshot;
-  return { ...snapshot, aggregatorConfig: await deps.readAggregatorConfig() };
-}
-
 async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<void> {
   switch (action.kind) {
     case "createReplica":
       return await createService(buildService(await createPod(action.pod, job, deps)), job, deps);
     case "createService":
-      return await createService(action.service, job, deps);
+      return await restoreService(action.service, job, deps);
     case "deletePod":
       return await deleteOwn(PODS, action.pod, job, deps);
     case "deleteService":
@@ -162,6 +171,19 @@ async function createService(
     }
     events.record(job, failed("create", "service", service, error));
     throw error;
+  }
+}
+
+/** A service often goes a moment before its pod is seen to go: one for a dead pod helps nobody. */
+async function restoreService(service: Service, job: DIJob, deps: ReconcileDeps): Promise<void> {
+  const { client, caches } = deps;
+  try {
+    const pod = await client.get(PODS, keyOf(service));
+    caches.pods.observe(trimPod(pod));
+    const isAlive = pod.metadata.deletionTimestamp === undefined && isOwnedBy(service, [pod]);
+    if (isAlive) await createService(service, job, deps);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }
 

@@ -81,6 +81,7 @@ export function failureOf(error: unknown): Failure {
     case 401:
     case 403:
     case 409:
+    case 410: // a list took longer than its pages are kept
     case 429:
       return "later";
     default:

@@ -10,16 +10,12 @@ import {
   ok,
   refused,
 } from "./expected.ts";
-import type { HttpApi } from "../support/http_api.ts";
-import { eventually } from "../support/eventually.ts";
 import { aggregatorConfig, changed, DIENGINE, dijob } from "./objects.ts";
+import { define, definition, GROUP, widget, WIDGETS } from "./widgets.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const DIJOB = "DIJob.diengine.opendilab.org";
 const AGCONFIG = "AggregatorConfig.diengine.opendilab.org";
-/** A group of this run's own: definitions are the whole cluster's. */
-const GROUP = `c${crypto.randomUUID().slice(0, 8)}.contract.opendilab.org`;
-const WIDGETS = `${GROUP}/v1/widgets`;
 const POLICIES = '"Running", "All", "None", "ALL", ""';
 
 /** What is added where the schema is broken, since the rules in CEL are then not looked at. */
@@ -368,93 +364,23 @@ const ROWS: readonly Expectation[] = [
     }),
   },
   {
+    it: "says that a version from before the definition is too old to watch from",
+    watch: `${WIDGETS}?resourceVersion=1`,
+    sees: [{
+      type: "ERROR",
+      object: {
+        kind: "Status",
+        code: 410,
+        reason: "Expired",
+        message: /^too old resource version: 1 \(\d+\)$/,
+      },
+    }],
+  },
+  {
     it: "serves no version that the definition does not serve",
     send: `GET /apis/${GROUP}/v2/namespaces/default/widgets`,
     answers: { status: 404 },
   },
 ];
-
-function widget(name: string, spec: Readonly<Record<string, unknown>> = {}) {
-  return { apiVersion: `${GROUP}/v1`, kind: "Widget", metadata: { name }, spec };
-}
-
-function definition(group: string) {
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `widgets.${group}` },
-    spec: {
-      group,
-      scope: "Namespaced",
-      names: { kind: "Widget", listKind: "WidgetList", plural: "widgets", singular: "widget" },
-      versions: [{
-        name: "v1",
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: {
-            type: "object",
-            properties: {
-              spec: {
-                type: "object",
-                properties: {
-                  size: { type: "integer", minimum: 1, maximum: 9, default: 3 },
-                  largest: { type: "integer" },
-                  fixed: {
-                    type: "string",
-                    "x-kubernetes-validations": [{
-                      rule: "self == oldSelf",
-                      message: "fixed must not change",
-                    }],
-                  },
-                  colour: { type: "string", pattern: "^[a-z]+$", maxLength: 8 },
-                  parts: {
-                    type: "array",
-                    maxItems: 3,
-                    items: {
-                      type: "object",
-                      required: ["name"],
-                      properties: {
-                        name: { type: "string" },
-                        count: { type: "integer", default: 1 },
-                      },
-                    },
-                    "x-kubernetes-list-type": "map",
-                    "x-kubernetes-list-map-keys": ["name"],
-                  },
-                },
-                "x-kubernetes-validations": [{
-                  rule: "!has(self.largest) || self.size <= self.largest",
-                  message: "size must not exceed largest",
-                }],
-              },
-              status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-            },
-          },
-        },
-        additionalPrinterColumns: [
-          { name: "Size", type: "integer", jsonPath: ".spec.size" },
-          {
-            name: "Colour",
-            type: "string",
-            jsonPath: ".spec.colour",
-            priority: 1,
-            description: "What it looks like.",
-          },
-        ],
-      }],
-    },
-  };
-}
-
-/** Defines widgets, and waits until they are served. */
-async function define(api: HttpApi): Promise<void> {
-  const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-  await api.send({ method: "POST", path, body: definition(GROUP) });
-  await eventually("the definition of widgets", async () => {
-    const { status } = await api.send({ method: "GET", path: `/apis/${GROUP}/v1/widgets` });
-    return status === 200;
-  });
-}
 
 contract("custom resources", ROWS, define);

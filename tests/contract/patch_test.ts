@@ -1,15 +1,5 @@
 /** Patching objects. */
-import {
-  ABSENT,
-  ANY,
-  conflict,
-  created,
-  invalid,
-  MODIFIED,
-  notFound,
-  ok,
-  refused,
-} from "./expected.ts";
+import { ABSENT, conflict, invalid, MODIFIED, notFound, ok, refused } from "./expected.ts";
 import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
@@ -318,69 +308,6 @@ const ROWS: readonly Expectation[] = [
       "UnsupportedMediaType",
       "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
     ),
-  },
-  {
-    it: "apply: makes an object that is not there",
-    send: "PATCH configmaps/a?fieldManager=me",
-    type: "apply",
-    body: configMap("a", { x: "1" }),
-    answers: created({ metadata: { name: "a", uid: ANY }, data: { x: "1" } }),
-  },
-  {
-    it: "apply: changes an object that is there",
-    after: [{
-      send: "PATCH configmaps/a?fieldManager=me",
-      type: "apply",
-      body: configMap("a", { x: "1", y: "2" }),
-    }],
-    send: "PATCH configmaps/a?fieldManager=me",
-    type: "apply",
-    body: configMap("a", { x: "3", y: "2" }),
-    answers: ok({ data: { x: "3", y: "2" } }),
-  },
-  {
-    it: "apply: takes away what its manager no longer names",
-    after: [{
-      send: "PATCH configmaps/a?fieldManager=me",
-      type: "apply",
-      body: configMap("a", { x: "1", y: "2" }),
-    }],
-    send: "PATCH configmaps/a?fieldManager=me",
-    type: "apply",
-    body: configMap("a", { y: "2" }),
-    answers: ok({ data: { x: ABSENT, y: "2" } }),
-  },
-  {
-    it: "apply: refuses what another manager owns, unless forced",
-    after: [{
-      send: "PATCH configmaps/a?fieldManager=me",
-      type: "apply",
-      body: configMap("a", { x: "1" }),
-    }],
-    send: "PATCH configmaps/a?fieldManager=you",
-    type: "apply",
-    body: configMap("a", { x: "2" }),
-    answers: {
-      status: 409,
-      body: { reason: "Conflict", message: /conflict with "me": \.data\.x/ },
-    },
-    then: [{
-      send: "PATCH configmaps/a?fieldManager=you&force=true",
-      type: "apply",
-      body: configMap("a", { x: "2" }),
-      answers: ok({ data: { x: "2" } }),
-    }],
-  },
-  {
-    it: "apply: refuses to work without fieldManager",
-    send: "PATCH configmaps/a",
-    type: "apply",
-    body: configMap("a"),
-    answers: invalid("PatchOptions.meta.k8s.io", "", [
-      "Required",
-      "fieldManager",
-      "Required value: is required for apply patch",
-    ]),
   },
 ];
 

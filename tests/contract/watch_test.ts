@@ -174,19 +174,6 @@ const ROWS: readonly Expectation[] = [
     answers: ok(),
   },
   {
-    it: "says that a version is too old",
-    watch: "configmaps?resourceVersion=1",
-    sees: [{
-      type: "ERROR",
-      object: {
-        kind: "Status",
-        code: 410,
-        reason: "Expired",
-        message: /^too old resource version: 1 \(\d+\)$/,
-      },
-    }],
-  },
-  {
     it: "refuses a version that is no number",
     send: "GET configmaps?watch=1&resourceVersion=x",
     answers: {

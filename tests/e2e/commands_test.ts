@@ -2,9 +2,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseAllDocuments, stringify } from "yaml";
 import config from "../../deno.json" with { type: "json" };
-import { type DIJob, DIJOBS } from "../../src/api/mod.ts";
+import { DIJOBS } from "../../src/api/mod.ts";
 import { KubeClient, PODS, readKubeconfig } from "../../src/kube/mod.ts";
 import {
+  explained,
+  printed,
   processesWith,
   PROGRAM,
   type RunningCommand,
@@ -14,6 +16,7 @@ import {
 } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { kubeconfigFor, startLateApiServer } from "../support/late_api_server.ts";
+import { shellJob } from "../support/shell_job.ts";
 import { readProjectCrds } from "../support/shared_control_plane.ts";
 import { objectsOf, SERVER_ADDRESS, submitMockJob, untilFinished } from "../support/story.ts";
 import {
@@ -27,36 +30,6 @@ import {
 
 const cluster = useTestCluster();
 const START = { timeoutMs: 30_000 };
-
-/** A job whose coordinator runs one line of shell. */
-function shellJob(name: string, script: string, namespace = "default"): DIJob {
-  return {
-    apiVersion: "diengine.opendilab.org/v1alpha1",
-    kind: "DIJob",
-    metadata: { name, namespace },
-    spec: {
-      cleanPodPolicy: "Running",
-      coordinator: {
-        template: {
-          spec: {
-            containers: [{
-              name: "di-container",
-              image: "none",
-              command: ["/bin/sh", "-c", script],
-            }],
-          },
-        },
-      },
-    },
-  };
-}
-
-/** The value of a line `NAME=value` of its own. */
-function printed(command: RunningCommand, name: string): Promise<string> {
-  return eventually(`${name}= from the command; it said ${command.stderr()}`, () => {
-    return new RegExp(`^${name}=(.+)$`, "m").exec(command.stdout())?.[1];
-  }, START);
-}
 
 async function withClient<T>(path: string, use: (client: KubeClient) => Promise<T>): Promise<T> {
   const client = new KubeClient(readKubeconfig(path));
@@ -81,19 +54,6 @@ async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
 function assertOneLine(text: string, pattern: RegExp): void {
   strictEqual(text.trimEnd().split("\n").length, 1, text);
   match(text, pattern);
-}
-
-/** Runs `work`; where it fails, what the commands logged is part of the error. */
-async function explained<T>(
-  commands: readonly RunningCommand[],
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const logs = commands.map((command) => command.stderr().slice(-4000)).join("\n");
-    throw new Error(`${cause instanceof Error ? cause.message : cause}\n${logs}`, { cause });
-  }
 }
 
 /** Starts a `dev` cluster by these words, with a job on it whose processes have `marker` in them. */

@@ -1,4 +1,5 @@
 /** Commands as processes, followed from outside. */
+import { eventually } from "./eventually.ts";
 
 export interface RunningCommand {
   readonly pid: number;
@@ -11,6 +12,10 @@ export interface RunningCommand {
   kill(signal: Deno.Signal): void;
 }
 
+/** How long a start may take on a busy machine, in ms. */
+const START_LIMIT_MS = 30_000;
+/** How much of a log goes into an error, in characters. */
+const LOG_TAIL = 4000;
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** The words that start this project's program from the sources. */
@@ -61,6 +66,32 @@ export async function runOrchestrator(...args: string[]): Promise<CommandOutcome
   const command = startOrchestrator(...args);
   const end = await command.ended;
   return { end, stdout: command.stdout(), stderr: command.stderr() };
+}
+
+/** The value of a line `NAME=value` of its own, once the command has printed it. */
+export function printed(command: RunningCommand, name: string): Promise<string> {
+  const pattern = new RegExp(`^${name}=(.+)$`, "m");
+  return explained(
+    [command],
+    () =>
+      eventually(`the line ${name}=`, () => pattern.exec(command.stdout())?.[1], {
+        timeoutMs: START_LIMIT_MS,
+      }),
+  );
+}
+
+/** Runs `work`; where it fails, the end of what the commands logged is part of the error. */
+export async function explained<T>(
+  commands: readonly RunningCommand[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const logs = commands.map((command) => command.stderr().slice(-LOG_TAIL));
+    throw new Error([message, ...logs].join("\n"), { cause });
+  }
 }
 
 /** The process numbers of this machine's commands that have `text` among their words. */

@@ -3,9 +3,10 @@ import { Registry, type ResourceType } from "./registry.ts";
 import { builtIn } from "./resources.ts";
 import { objectKey, Store, type Stored } from "./store.ts";
 import type { Collection } from "./collection.ts";
-import { objectOf, stringOf } from "./json.ts";
+import { type ApiObject, objectOf, stringOf } from "./json.ts";
 
 const NAMESPACES = builtIn("", "namespaces");
+const PRIORITY_CLASSES = builtIn("scheduling.k8s.io", "priorityclasses");
 
 export class Cluster {
   readonly store = new Store();
@@ -21,6 +22,14 @@ export class Cluster {
 
   collectionOf({ info }: ResourceType): Collection {
     return this.store.collection(info);
+  }
+  /** The priority class of that name, or for "" the lowest of those that are the default. */
+  priorityClass(name: string): ApiObject | undefined {
+    const classes = this.store.collection(PRIORITY_CLASSES);
+    if (name !== "") return classes.get(objectKey("", name))?.value;
+    const defaults = classes.list().map(({ value }) => value)
+      .filter(({ globalDefault }) => globalDefault === true);
+    return defaults.sort((a, b) => Number(a.value) - Number(b.value))[0];
   }
   namespace(name: string): Stored | undefined {
     return this.store.collection(NAMESPACES).get(objectKey("", name));

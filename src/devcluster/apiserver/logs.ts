@@ -98,13 +98,14 @@ export function whyNoLogs(pod: ApiObject, container: string): string | undefined
 /**
  * Answers with the log as the kubelet sends it, for as long as it sends.
  *
- * @param signal Aborts when the client has gone.
+ * @param stopping Aborts when the server stops. A client that hangs up ends the answer's stream, and
+ *   that ends the kubelet's.
  */
 export async function readLogs(
   cluster: Cluster,
   pod: ApiObject,
   request: LogRequest,
-  signal: AbortSignal,
+  stopping: AbortSignal,
 ): Promise<Response> {
   const container = chooseContainer(pod, request.container);
   const nodeName = stringOf(objectOf(pod.spec).nodeName);
@@ -126,7 +127,7 @@ export async function readLogs(
     const answer = await fetch(url, {
       client,
       headers: { authorization: `Bearer ${kubeletToken(cluster)}` },
-      signal,
+      signal: stopping,
     });
     const { body, status } = answer;
     if (!answer.ok) throw new StatusError(status, "", await answer.text());

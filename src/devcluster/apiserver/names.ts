@@ -79,7 +79,7 @@ export function validateLabels(
         invalid(
           field,
           value,
-          "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', or 'my_value', or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+          "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
         ),
       );
     }
@@ -111,8 +111,9 @@ export function validateMetadata(
   if (bytes > ANNOTATIONS_MAX_BYTES) {
     errors.push(tooLong("metadata.annotations", ANNOTATIONS_MAX_BYTES));
   }
-  for (const [index, owner] of (meta.ownerReferences ?? []).entries()) {
-    const at = `metadata.ownerReferences[${index}]`;
+  for (const owner of meta.ownerReferences ?? []) {
+    // The real server names no index here.
+    const at = "metadata.ownerReferences";
     if (!owner.apiVersion) {
       errors.push(invalid(`${at}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
     }

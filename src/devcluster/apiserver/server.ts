@@ -15,7 +15,7 @@ import {
   wantsAggregated,
 } from "./discovery.ts";
 import { handleResource } from "./http/resources.ts";
-import { errorResponse, jsonResponse, textResponse } from "./http/respond.ts";
+import { errorResponse, jsonResponse, pageNotFound, textResponse } from "./http/respond.ts";
 import type { JsonObject } from "./json.ts";
 import { openapiDocument, openapiIndex, openapiV2 } from "./openapi.ts";
 import { type ParsedPath, parsePath } from "./router.ts";
@@ -69,8 +69,6 @@ export class ApiServer {
       return await this.#answer(request);
     } catch (error) {
       if (!(error instanceof StatusError)) {
-        // Who hangs up while sending is no fault of ours.
-        if (request.signal.aborted) return errorResponse(error);
         const { pathname } = new URL(request.url);
         this.#log.error("Could not answer a request", {
           method: request.method,
@@ -99,7 +97,7 @@ export class ApiServer {
     const path = parsePath(pathname);
     if (path.type === "resource") {
       if (!this.cluster.registry.hasGroupVersion(path.group, path.version)) {
-        return textResponse("404 page not found", 404);
+        return pageNotFound();
       }
       return handleResource(this.cluster, path, request, searchParams, this.#stopping.signal);
     }
@@ -151,9 +149,9 @@ export class ApiServer {
         pathname,
         () => openapiDocument(registry, pathname.slice(prefix.length)),
       );
-      return text === "" ? textResponse("404 page not found", 404) : jsonResponse(text);
+      return text === "" ? pageNotFound() : jsonResponse(text);
     }
-    return textResponse("404 page not found", 404);
+    return pageNotFound();
   }
 
   /** A derived document as text, made anew only when the set of kinds has changed; "" for none. */
@@ -185,6 +183,6 @@ async function drain({ body, bodyUsed }: Request): Promise<void> {
 }
 
 function json(document: JsonObject | undefined): Response {
-  if (document === undefined) return textResponse("404 page not found", 404);
+  if (document === undefined) return pageNotFound();
   return jsonResponse(JSON.stringify(document));
 }

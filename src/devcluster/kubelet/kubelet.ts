@@ -22,7 +22,7 @@ import { LOG_SIZE_LIMIT } from "./log_file.ts";
 import { type LogAccess, type LogLookup, startLogServer } from "./log_server.ts";
 import { NameService } from "./name_service.ts";
 import { LABEL_INDEX, labelIndex } from "./names.ts";
-import { NodeKeeper } from "./node.ts";
+import { NodeKeeper, nodeLabels } from "./node.ts";
 import { readSources } from "./object_sources.ts";
 import { HOST_IP } from "./pod_status.ts";
 import { PodWorker, type WorkerDeps } from "./pod_worker.ts";
@@ -166,7 +166,7 @@ class Kubelet {
         pods: this.#pods,
         node: {
           name: nodeName,
-          labels: { "kubernetes.io/hostname": nodeName, "kubernetes.io/os": Deno.build.os },
+          labels: nodeLabels(nodeName),
           allocatable: { "nvidia.com/gpu": gpus },
         },
         events: this.#schedulerEvents,

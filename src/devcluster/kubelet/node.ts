@@ -153,15 +153,10 @@ export class NodeKeeper {
 }
 
 function buildNode(facts: NodeFacts): Node {
-  const arch = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
   return {
     metadata: {
       name: facts.name,
-      labels: {
-        "kubernetes.io/hostname": facts.name,
-        "kubernetes.io/os": Deno.build.os,
-        "kubernetes.io/arch": arch,
-      },
+      labels: nodeLabels(facts.name),
       annotations: facts.caPem === undefined ? {} : { [CA_ANNOTATION]: btoa(facts.caPem) },
     },
     spec: {},
@@ -241,4 +236,13 @@ function agrees(held: unknown, wanted: unknown): boolean {
   return Object.entries(wanted).every(([key, value]) =>
     value === undefined || agrees(Object.entries(held).find(([name]) => name === key)?.[1], value)
   );
+}
+
+/** The labels of a node called `name` on this machine. */
+export function nodeLabels(name: string): Record<string, string> {
+  return {
+    "kubernetes.io/hostname": name,
+    "kubernetes.io/os": Deno.build.os,
+    "kubernetes.io/arch": Deno.build.arch === "aarch64" ? "arm64" : "amd64",
+  };
 }

@@ -155,14 +155,23 @@ export class Housekeeping {
 /** Namespaces that exist from the start. */
 export const INITIAL_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
+/** Priority classes that exist from the start: name, priority, purpose. */
+const SYSTEM_CLASSES = [
+  ["system-node-critical", 2_000_001_000, "For pods that must stay on their node."],
+  ["system-cluster-critical", 2_000_000_000, "For pods that the cluster cannot do without."],
+] as const;
+
 /** Fills an empty cluster with what clients expect of every cluster. */
 export function populate(cluster: Cluster, kubeletToken: string): void {
   const { registry } = cluster;
-  const make = (plural: string, namespace: string, body: object) => {
-    const type = registry.find("", "v1", plural);
+  const make = (plural: string, namespace: string, body: object, group = "") => {
+    const type = registry.find(group, "v1", plural);
     if (type !== undefined) createObject(cluster, type, namespace, copyOf(body), OWN_WRITE);
   };
   for (const name of INITIAL_NAMESPACES) make("namespaces", "", { metadata: { name } });
+  for (const [name, value, description] of SYSTEM_CLASSES) {
+    make("priorityclasses", "", { metadata: { name }, value, description }, "scheduling.k8s.io");
+  }
   make("services", "default", {
     metadata: {
       name: "kubernetes",

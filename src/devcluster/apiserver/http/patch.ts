@@ -1,4 +1,5 @@
 /** PATCH requests. */
+import { parse as parseYaml } from "yaml";
 import type { Cluster } from "../cluster.ts";
 import { copyOf, isObject } from "../json.ts";
 import { jsonPatch } from "../patch/json.ts";
@@ -8,29 +9,35 @@ import type { ResourceType } from "../registry.ts";
 import { builtInShape } from "../schema/built_in.ts";
 import { badRequest, conflict, notFound, StatusError, unsupportedMediaType } from "../status.ts";
 import { objectKey, type Stored } from "../store.ts";
+import { applyObject } from "../writes/apply.ts";
 import { decodeObject, type WriteOptions } from "../writes/decode.ts";
-import { updateObject, type UpdateTarget } from "../writes/update.ts";
-import { contentTypeOf, readText } from "./request.ts";
+import { updateObject, type UpdateResult, type UpdateTarget } from "../writes/update.ts";
+import { APPLY_PATCH, booleanOf, contentTypeOf, readText } from "./request.ts";
 
 const JSON_PATCH = "application/json-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
 const STRATEGIC_PATCH = "application/strategic-merge-patch+json";
-const APPLY_PATCH = "application/apply-patch+yaml";
 
 /**
  * Applies the patch in the request's body.
  *
- * @throws {StatusError} As the real server answers; 415 for server-side apply, which is not offered.
+ * @throws {StatusError} As the real server answers.
  */
 export async function patchObject(
   cluster: Cluster,
   target: UpdateTarget,
   request: Request,
+  query: URLSearchParams,
   options: WriteOptions,
-): Promise<Stored> {
+): Promise<UpdateResult> {
   const mediaType = contentTypeOf(request);
   checkMediaType(mediaType, target.type);
-  const patch = parsePatch(await readText(request));
+  const text = await readText(request);
+  if (mediaType === APPLY_PATCH) {
+    const force = booleanOf(query, "force");
+    return applyObject(cluster, target, parseApplied(text), { ...options, force });
+  }
+  const patch = parsePatch(text);
   const { type, namespace, name } = target;
   // From here on nothing waits: the object cannot change between reading and writing.
   const current = cluster.collectionOf(type).get(objectKey(namespace, name));
@@ -48,14 +55,14 @@ export async function patchObject(
   if (next.metadata.namespace !== current.value.metadata.namespace) {
     throw conflict(type.info, name, "the namespace may not change");
   }
-  return updateObject(cluster, target, current, next, options);
+  return { stored: updateObject(cluster, target, current, next, options), created: false };
 }
 
 function checkMediaType(mediaType: string, type: ResourceType): void {
-  const custom = type.custom !== undefined;
-  const supported = custom ? [JSON_PATCH, MERGE_PATCH] : [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH];
+  const merges = type.custom === undefined ? [MERGE_PATCH, STRATEGIC_PATCH] : [MERGE_PATCH];
+  const supported = [JSON_PATCH, ...merges, APPLY_PATCH];
   if (supported.includes(mediaType)) return;
-  if (mediaType === APPLY_PATCH || mediaType === STRATEGIC_PATCH) {
+  if (mediaType === STRATEGIC_PATCH) {
     throw unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${
         supported.join(", ")
@@ -63,6 +70,16 @@ function checkMediaType(mediaType: string, type: ResourceType): void {
     );
   }
   throw new StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
+}
+
+function parseApplied(text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    throw badRequest(
+      `error decoding YAML: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 function parsePatch(text: string): unknown {

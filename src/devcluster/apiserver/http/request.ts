@@ -2,7 +2,6 @@
 import { parse as parseYaml } from "yaml";
 import { decodeProtobuf } from "../schema/protobuf.ts";
 import { badRequest, StatusError, unsupportedMediaType } from "../status.ts";
-import type { WriteOptions } from "../writes/decode.ts";
 
 const BODY_MAX_BYTES = 3 * 1024 * 1024;
 
@@ -41,12 +40,20 @@ export function contentTypeOf(request: Request): string {
   return (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
-/** The body as text. @throws {StatusError} 413 beyond 3 MiB. */
+/** The body as text. @throws {StatusError} 413 beyond 3 MiB, 400 when it breaks off. */
 export async function readText(request: Request): Promise<string> {
+  return new TextDecoder().decode(await readBytes(request));
+}
+
+/** The whole body. @throws {StatusError} 413 beyond 3 MiB, 400 when it breaks off. */
+export async function readBytes(request: Request): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? "0");
   if (declared <= BODY_MAX_BYTES) {
-    const text = await request.text();
-    if (text.length <= BODY_MAX_BYTES) return text;
+    const bytes = await request.bytes().catch(() => {
+      // Who hangs up while sending is no fault of ours, and does not see the answer.
+      throw badRequest("the body of the request broke off");
+    });
+    if (bytes.length <= BODY_MAX_BYTES) return bytes;
   }
   throw new StatusError(
     413,
@@ -55,6 +62,8 @@ export async function readText(request: Request): Promise<string> {
   );
 }
 
+/** Media type of server-side apply. */
+export const APPLY_PATCH = "application/apply-patch+yaml";
 /** Media type of what typed clients send for built-in kinds. */
 export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
@@ -70,7 +79,7 @@ export async function readObject(
 ): Promise<unknown> {
   const type = contentTypeOf(request);
   if (type === PROTOBUF && schemaName !== "") {
-    return decodeProtobuf(new Uint8Array(await request.arrayBuffer()), schemaName);
+    return decodeProtobuf(await readBytes(request), schemaName);
   }
   const known = type === "" || type === "application/json" || type === "application/yaml" ||
     type === "application/x-www-form-urlencoded";
@@ -101,26 +110,6 @@ function parseJsonBody(text: string, kind: string): unknown {
       `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${fault} (${shown})`,
     );
   }
-}
-
-/** Options of writes, from the query. @throws {StatusError} 400 for values that do not exist. */
-export function parseWriteOptions(query: URLSearchParams): WriteOptions {
-  const dryRun = query.getAll("dryRun");
-  if (dryRun.some((value) => value !== "All" && value !== "")) {
-    throw badRequest(`invalid dryRun value: ${dryRun.join(",")}; supported: All`);
-  }
-  return {
-    dryRun: dryRun.includes("All"),
-    fieldValidation: parseFieldValidation(query.get("fieldValidation")),
-    warnings: [],
-  };
-}
-function parseFieldValidation(value: string | null): WriteOptions["fieldValidation"] {
-  if (value === null || value === "") return "Warn";
-  if (value === "Ignore" || value === "Warn" || value === "Strict") return value;
-  throw badRequest(
-    `fieldValidation: Unsupported value: "${value}": supported values: "Ignore", "Strict", "Warn"`,
-  );
 }
 
 /** A whole number of the query; undefined when it is not there. @throws {StatusError} 400 */

@@ -1,30 +1,25 @@
 /** Requests on resources: which verb it is, and what it answers. */
 import type { Cluster } from "../cluster.ts";
-import { isObject, type JsonObject } from "../json.ts";
 import { parseLogRequest, readLogs } from "../logs.ts";
 import type { ResourceType } from "../registry.ts";
 import type { ResourcePath } from "../router.ts";
-import { DELETE_OPTIONS, deleteOptionsShape } from "../schema/built_in.ts";
-import { decodeBuiltIn } from "../schema/decode.ts";
-import { badRequest, methodNotAllowed, noSuchResource, notFound, StatusError } from "../status.ts";
+import { methodNotAllowed, noSuchResource, notFound, StatusError } from "../status.ts";
 import { objectKey, type Stored } from "../store.ts";
 import { bindPod, evictPod } from "../writes/pods.ts";
 import { createObject } from "../writes/create.ts";
-import { checkDeleteRequest, deleteObject, type DeleteRequest } from "../writes/remove.ts";
+import { deleteObject } from "../writes/remove.ts";
 import { replaceObject, type UpdateTarget } from "../writes/update.ts";
 import { listPage, parseSelection } from "./list.ts";
 import { patchObject } from "./patch.ts";
+import { checkListOptions, parseWriteOptions, readDeleteRequest } from "./options.ts";
 import {
   type Accepted,
   booleanOf,
   contentTypeOf,
-  integerOf,
   parseAccept,
-  parseWriteOptions,
-  parseYamlBody,
   PROTOBUF,
+  readBytes,
   readObject,
-  readText,
 } from "./request.ts";
 import { jsonResponse } from "./respond.ts";
 import { answerReview, issueToken } from "./reviews.ts";
@@ -80,8 +75,10 @@ async function handleCollection(call: Call): Promise<Response> {
   switch (request.method) {
     case "GET": {
       if (!verbs.includes("list")) throw methodNotAllowed();
+      const watch = path.watch || booleanOf(query, "watch");
+      checkListOptions(query, watch);
       const selection = parseSelection(type, path.namespace, path.name, query);
-      if (path.watch || booleanOf(query, "watch")) {
+      if (watch) {
         return watchResponse(cluster, type, selection, query, view);
       }
       const { items, metadata } = listPage(cluster, type, selection, query);
@@ -89,7 +86,7 @@ async function handleCollection(call: Call): Promise<Response> {
     }
     case "POST": {
       if (!verbs.includes("create")) throw methodNotAllowed();
-      const options = parseWriteOptions(query);
+      const options = parseWriteOptions(request, query, "CreateOptions");
       const body = await readObject(request, type.info.kind, type.info.schemaName);
       if (type.info.virtual) return answerReview(type, body, options);
       // Without a namespace in the path there is nowhere to put it.
@@ -106,7 +103,7 @@ async function handleCollection(call: Call): Promise<Response> {
 }
 
 async function handleObject(call: Call): Promise<Response> {
-  const { cluster, type, path, request } = call;
+  const { cluster, type, path, request, query } = call;
   if (type.info.virtual) throw noSuchResource();
   if (type.info.namespaced && path.namespace === "") throw noSuchResource();
   switch (request.method) {
@@ -116,7 +113,7 @@ async function handleObject(call: Call): Promise<Response> {
     case "PATCH":
       return await writeObject(call);
     case "DELETE": {
-      const options = await readDeleteRequest(call);
+      const options = await readDeleteRequest(request, query);
       const result = deleteObject(cluster, type, path.namespace, path.name, options);
       if (result.gone && !RETURNED.has(type.info.plural)) {
         return deletedResponse(call, result.stored);
@@ -146,11 +143,12 @@ async function writeObject(call: Call): Promise<Response> {
   const { cluster, type, path, request, query } = call;
   const { namespace, name, subresource } = path;
   const target: UpdateTarget = { type, namespace, name, subresource };
-  const options = parseWriteOptions(query);
   if (request.method === "PATCH") {
-    const stored = await patchObject(cluster, target, request, options);
-    return objectResponse(call, stored, 200, options.warnings);
+    const options = parseWriteOptions(request, query, "PatchOptions");
+    const { stored, created } = await patchObject(cluster, target, request, query, options);
+    return objectResponse(call, stored, created ? 201 : 200, options.warnings);
   }
+  const options = parseWriteOptions(request, query, "UpdateOptions");
   const body = await readObject(request, type.info.kind, type.info.schemaName);
   const { stored, created } = replaceObject(cluster, target, body, options);
   return objectResponse(call, stored, created ? 201 : 200, options.warnings);
@@ -164,18 +162,30 @@ async function handleSubresource(call: Call): Promise<Response> {
   const verb = { GET: "get", PUT: "update", PATCH: "patch", POST: "create" }[request.method];
   if (verb === undefined || !found.verbs.includes(verb)) throw methodNotAllowed();
   switch (subresource) {
-    case "log": {
-      const signal = AbortSignal.any([request.signal, call.stopping]);
-      return await readLogs(cluster, find(call).value, parseLogRequest(query), signal);
-    }
+    case "log":
+      return await readLogs(cluster, find(call).value, parseLogRequest(query), call.stopping);
     case "binding": {
       const body = await readObject(request, "Binding");
-      bindPod(cluster, type, namespace, name, body, parseWriteOptions(query));
+      bindPod(
+        cluster,
+        type,
+        namespace,
+        name,
+        body,
+        parseWriteOptions(request, query, "CreateOptions"),
+      );
       return createdResponse();
     }
     case "eviction": {
       const body = await readObject(request, "Eviction");
-      evictPod(cluster, type, namespace, name, body, parseWriteOptions(query));
+      evictPod(
+        cluster,
+        type,
+        namespace,
+        name,
+        body,
+        parseWriteOptions(request, query, "CreateOptions"),
+      );
       return createdResponse();
     }
     case "token":
@@ -189,9 +199,9 @@ async function handleSubresource(call: Call): Promise<Response> {
 }
 
 async function deleteCollection(call: Call): Promise<Response> {
-  const { cluster, type, path, query, view, yaml } = call;
+  const { cluster, type, path, request, query, view, yaml } = call;
   const selection = parseSelection(type, path.namespace, "", query);
-  const options = await readDeleteRequest(call);
+  const options = await readDeleteRequest(request, query);
   const { items } = listPage(cluster, type, selection, new URLSearchParams());
   for (const { value } of items) {
     const { namespace = "", name = "" } = value.metadata;
@@ -204,48 +214,8 @@ async function deleteCollection(call: Call): Promise<Response> {
 /** Typed clients send it as protobuf; what it asks for does not matter here. */
 async function readTokenRequest(request: Request): Promise<unknown> {
   if (contentTypeOf(request) !== PROTOBUF) return await readObject(request, "TokenRequest");
-  await request.arrayBuffer();
+  await readBytes(request);
   return {};
-}
-
-/** Options of a delete: from the body, or else from the query. */
-async function readDeleteRequest({ request, query }: Call): Promise<DeleteRequest> {
-  let body: JsonObject = {};
-  const parsed = await readDeleteBody(request);
-  if (parsed !== undefined) {
-    if (!isObject(parsed)) throw badRequest("the body of a delete must be DeleteOptions");
-    decodeBuiltIn(parsed, deleteOptionsShape(), "DeleteOptions cannot be read");
-    body = parsed;
-  }
-  const grace = body.gracePeriodSeconds ?? integerOf(query, "gracePeriodSeconds");
-  const policy = body.propagationPolicy ?? query.get("propagationPolicy") ??
-    (body.orphanDependents === true ? "Orphan" : undefined);
-  const { uid, resourceVersion } = isObject(body.preconditions) ? body.preconditions : {};
-  const dryRun = Array.isArray(body.dryRun) && body.dryRun.includes("All") ||
-    query.getAll("dryRun").includes("All");
-  const options: DeleteRequest = {
-    dryRun,
-    ...(typeof grace === "number" && { gracePeriodSeconds: grace }),
-    ...(typeof policy === "string" && policy !== "" && { propagationPolicy: policy }),
-    ...(typeof uid === "string" && { uid }),
-    ...(typeof resourceVersion === "string" && { resourceVersion }),
-  };
-  checkDeleteRequest(options);
-  return options;
-}
-async function readDeleteBody(request: Request): Promise<unknown> {
-  const mediaType = contentTypeOf(request);
-  if (mediaType === PROTOBUF) return await readObject(request, "DeleteOptions", DELETE_OPTIONS);
-  const text = await readText(request);
-  if (text.trim() === "") return undefined;
-  return mediaType === "application/yaml" ? parseYamlBody(text) : parseDeleteBody(text);
-}
-function parseDeleteBody(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${error}`);
-  }
 }
 
 function objectResponse(

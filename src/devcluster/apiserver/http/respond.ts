@@ -29,3 +29,8 @@ export function errorResponse(error: unknown): Response {
 export function textResponse(text: string, status = 200): Response {
   return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
+
+/** The answer for paths that nothing serves. */
+export function pageNotFound(): Response {
+  return textResponse("404 page not found\n", 404);
+}

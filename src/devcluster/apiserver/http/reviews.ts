@@ -1,7 +1,7 @@
 /** Questions that are answered and not stored: who may do what, and who a token is. */
 import { type ApiObject, copyOf, isObject, type JsonObject, objectOf } from "../json.ts";
 import type { ResourceType } from "../registry.ts";
-import { timestamp } from "../writes/create.ts";
+import { timestamp } from "../timestamp.ts";
 import { decodeObject, type WriteOptions } from "../writes/decode.ts";
 import { jsonResponse } from "./respond.ts";
 

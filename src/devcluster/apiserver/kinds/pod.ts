@@ -10,11 +10,12 @@ import {
   listOf,
   objectOf,
   objectsOf,
+  stringOf,
 } from "../json.ts";
-import { type FieldError, forbidden } from "../status.ts";
+import { type FieldError, forbidden, forbiddenRequest } from "../status.ts";
 import { setPodSpecDefaults } from "./pod_template.ts";
 import { validatePodSpec } from "./pod_validation.ts";
-import type { KindRules } from "./rules.ts";
+import type { CreateContext, KindRules } from "./rules.ts";
 
 const NODE_TROUBLES = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 const TOLERATION_SECONDS = 300;
@@ -26,12 +27,11 @@ function setDefaults(pod: ApiObject): void {
 }
 
 /** What admission adds on the real server too, but for the token volume: there is nothing to call. */
-function prepareCreate(pod: ApiObject): void {
+function prepareCreate(pod: ApiObject, context: CreateContext): void {
   const spec = childOf(pod, "spec");
   fill(spec, "serviceAccountName", "default");
   spec.serviceAccount = spec.serviceAccountName;
-  fill(spec, "priority", 0);
-  fill(spec, "preemptionPolicy", "PreemptLowerPriority");
+  setPriority(pod, spec, context);
   const tolerations = [...objectsOf(spec.tolerations)];
   for (const key of NODE_TROUBLES) {
     const covered = tolerations.some((toleration) =>
@@ -48,6 +48,35 @@ function prepareCreate(pod: ApiObject): void {
   }
   spec.tolerations = tolerations;
   pod.status = { phase: "Pending", qosClass: qosClassOf(spec) };
+}
+
+const PODS = { group: "", plural: "pods" };
+
+/** Priority and preemption come from the pod's class; a pod that says otherwise is refused. */
+function setPriority({ metadata }: ApiObject, spec: JsonObject, context: CreateContext): void {
+  const name = metadata.name ?? "";
+  const className = stringOf(spec.priorityClassName);
+  const found = context.priorityClass(className);
+  if (found === undefined && className !== "") {
+    throw forbiddenRequest(PODS, name, `no PriorityClass with name ${className} was found`);
+  }
+  if (found?.metadata.name !== undefined) spec.priorityClassName = found.metadata.name;
+  const computed = "priority admission controller computed";
+  const from = "from the given PriorityClass name";
+  const priority = found?.value ?? 0;
+  fill(spec, "priority", priority);
+  if (spec.priority !== priority) {
+    const given =
+      `the integer value of priority (${spec.priority}) must not be provided in pod spec`;
+    throw forbiddenRequest(PODS, name, `${given}; ${computed} ${priority} ${from}`);
+  }
+  const preemption = found?.preemptionPolicy ?? "PreemptLowerPriority";
+  fill(spec, "preemptionPolicy", preemption);
+  if (spec.preemptionPolicy !== preemption) {
+    const given =
+      `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec`;
+    throw forbiddenRequest(PODS, name, `${given}; ${computed} ${preemption} ${from}`);
+  }
 }
 
 /** `Guaranteed`, `Burstable` or `BestEffort`, from the containers' cpu and memory. */
@@ -78,6 +107,14 @@ const IMMUTABLE =
   "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 function validateUpdate(pod: ApiObject, previous: ApiObject): FieldError[] {
+  const uncounted = ["containers", "initContainers"].filter((list) =>
+    listOf(objectOf(pod.spec)[list]).length !== listOf(objectOf(previous.spec)[list]).length
+  );
+  if (uncounted.length > 0) {
+    return uncounted.map((list) =>
+      forbidden(`spec.${list}`, "pod updates may not add or remove containers")
+    );
+  }
   const next = maskMutable(pod);
   const before = maskMutable(previous);
   if (isEqual(next, before)) return keepsTolerations(pod, previous);

@@ -26,6 +26,8 @@ import { SERVICE_RULES } from "./service.ts";
 export interface CreateContext {
   /** A free cluster address; `wanted` is taken when it is free. */
   allocateAddress(wanted: string): string | undefined;
+  /** The priority class of that name, or for "" the one that is the default of all pods. */
+  priorityClass(name: string): ApiObject | undefined;
 }
 
 /** The rules of one kind. All of them may write to `object` and none to `previous`. */
@@ -34,7 +36,7 @@ export interface KindRules {
   readonly checkName?: (name: string) => string[];
   /** Fills what the client left out. */
   readonly setDefaults?: (object: ApiObject) => void;
-  /** What only happens at creation, before validation. */
+  /** What only happens at creation, before validation. @throws {StatusError} 403 */
   readonly prepareCreate?: (object: ApiObject, context: CreateContext) => void;
   /** What an update cannot change goes back to what it was. */
   readonly prepareUpdate?: (object: ApiObject, previous: ApiObject) => void;

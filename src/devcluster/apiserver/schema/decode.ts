@@ -26,7 +26,7 @@ class Decoder {
   constructor(readonly unknown: string[], readonly label: string) {}
 
   /**
-   * @param plainPath The path without indexes, as Go shows it in type errors.
+   * @param plainPath The path without indexes and keys of maps, as Go shows it in type errors.
    * @param struct Name of the schema that holds the field.
    */
   read(value: unknown, shape: Shape, path: string, plainPath: string, struct: string): void {
@@ -41,7 +41,7 @@ class Decoder {
         return;
       case "object":
         if (!isObject(value)) return this.#refuse(value, shape, plainPath, struct);
-        return this.#readObject(value, shape, path, plainPath);
+        return this.#readObject(value, shape, path, plainPath, struct);
       case "array": {
         if (!Array.isArray(value)) return this.#refuse(value, shape, plainPath, struct);
         const { items } = shape;
@@ -79,6 +79,7 @@ class Decoder {
     shape: Shape,
     path: string,
     plainPath: string,
+    struct: string,
   ): void {
     if (shape.free) return;
     const { properties, additional } = shape;
@@ -98,7 +99,14 @@ class Decoder {
         } else if (child.type !== "any" || child.intOrString) delete value[key];
         continue;
       }
-      this.read(member, child, field, plainPath === "" ? key : `${plainPath}.${key}`, shape.name);
+      if (!properties.has(key)) this.read(member, child, field, plainPath, shape.name || struct);
+      else {this.read(
+          member,
+          child,
+          field,
+          plainPath === "" ? key : `${plainPath}.${key}`,
+          shape.name,
+        );}
     }
   }
 

@@ -73,13 +73,17 @@ export function tableOf(
     })),
     rows: objects.map((object) => ({
       cells: columns.map(({ cell }) => cell(object, nowMs)),
-      ...(includeObject !== "None" && {
-        object: includeObject === "Object" ? object : {
-          kind: "PartialObjectMetadata",
-          apiVersion: "meta.k8s.io/v1",
-          metadata: object.metadata,
-        },
-      }),
+      object: rowObject(object, includeObject),
     })),
   };
+}
+
+function rowObject(
+  object: ApiObject,
+  includeObject: "None" | "Metadata" | "Object",
+): JsonObject | null {
+  if (includeObject === "None") return null;
+  if (includeObject === "Object") return object;
+  const { metadata } = object;
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
 }

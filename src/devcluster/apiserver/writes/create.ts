@@ -1,9 +1,10 @@
 /** Creation of objects. */
 import type { Cluster } from "../cluster.ts";
-import type { ApiObject } from "../json.ts";
+import type { ApiObject, JsonObject } from "../json.ts";
 import type { ResourceType } from "../registry.ts";
 import { alreadyExists, badRequest, forbiddenRequest, notFound, StatusError } from "../status.ts";
 import { objectKey, seal, type Stored } from "../store.ts";
+import { timestamp } from "../timestamp.ts";
 import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
 
 const NAMESPACES = { group: "", plural: "namespaces" };
@@ -13,16 +14,12 @@ const SUFFIX_LENGTH = 5;
 const GENERATED_MAX_LENGTH = 63;
 const GENERATED_TRIES = 8;
 
-/** The time as objects carry it: UTC, whole seconds. */
-export function timestamp(ms: number = Date.now()): string {
-  return new Date(ms).toISOString().slice(0, 19) + "Z";
-}
-
 /**
  * Stores a new object and gives it back as stored.
  *
  * @param body The parsed body; taken over.
  * @param namespace From the path; "" for kinds of the cluster.
+ * @param managedFields Who manages what, where that is known.
  * @throws {StatusError} As the real server answers.
  */
 export function createObject(
@@ -31,6 +28,7 @@ export function createObject(
   namespace: string,
   body: unknown,
   options: WriteOptions,
+  managedFields?: readonly JsonObject[],
 ): Stored {
   const { info, rules } = type;
   const object = decodeObject(body, type, options);
@@ -53,6 +51,8 @@ export function createObject(
   metadata.creationTimestamp = timestamp();
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
+  delete metadata.managedFields;
+  if (managedFields !== undefined) metadata.managedFields = managedFields;
   if (info.countsGeneration) metadata.generation = 1;
   else delete metadata.generation;
   // A node comes with its status; every other status is written by its owner later.
@@ -73,6 +73,7 @@ export function createObject(
       allocated = cluster.addresses.allocate(wanted);
       return allocated;
     },
+    priorityClass: (name) => cluster.priorityClass(name),
   });
   try {
     validateObject(object, undefined, type);

@@ -2,7 +2,7 @@
 import { applyDefaults, pruneUnknown } from "../crd/decode.ts";
 import { hasRules, validateRules } from "../crd/rules.ts";
 import { blocksRules, validateSchema } from "../crd/validate.ts";
-import { type ApiObject, isApiObject, isObject } from "../json.ts";
+import { type ApiObject, isApiObject, isEqual, isObject } from "../json.ts";
 import { nameCheckOf } from "../kinds/rules.ts";
 import { validateMetadata } from "../names.ts";
 import type { ResourceType } from "../registry.ts";
@@ -17,12 +17,19 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   /** What happens to fields that the schema does not know. */
   readonly fieldValidation: "Ignore" | "Warn" | "Strict";
+  /** Who writes, for the record of field managers. */
+  readonly manager: string;
   /** Collects what the client is warned of. */
   readonly warnings: string[];
 }
 
 /** For writes of the server itself. */
-export const OWN_WRITE: WriteOptions = { dryRun: false, fieldValidation: "Ignore", warnings: [] };
+export const OWN_WRITE: WriteOptions = {
+  dryRun: false,
+  fieldValidation: "Ignore",
+  manager: "apiserver",
+  warnings: [],
+};
 
 /**
  * Turns a parsed body into an object of the kind, in place: types checked, defaults not yet filled.
@@ -56,8 +63,10 @@ export function decodeObject(body: unknown, type: ResourceType, options: WriteOp
   }
   if (unknown.length > 0) judgeUnknown(unknown, label, options);
   if (!isApiObject(body)) throw badRequest(`${label}: no metadata`);
-  // Who manages which field is not kept: only server-side apply would ask, and that is not offered.
+  // The server keeps this record. All that a client may do is to begin it anew, with one empty entry.
+  const begun = isEqual(body.metadata.managedFields, [{}]);
   delete body.metadata.managedFields;
+  if (begun) body.metadata.managedFields = [];
   delete body.metadata.selfLink;
   return body;
 }

@@ -12,7 +12,7 @@ import {
 import type { ResourceType } from "../registry.ts";
 import { badRequest, conflict, notFound } from "../status.ts";
 import { objectKey } from "../store.ts";
-import { timestamp } from "./create.ts";
+import { timestamp } from "../timestamp.ts";
 import type { WriteOptions } from "./decode.ts";
 import { deleteObject } from "./remove.ts";
 

@@ -3,9 +3,10 @@ import type { Cluster } from "../cluster.ts";
 import { type ApiObject, isObject, objectOf, stringOf } from "../json.ts";
 import type { ResourceType } from "../registry.ts";
 import { storageKey } from "../resources.ts";
-import { conflict, type FieldError, invalidObject, notFound, notSupported } from "../status.ts";
+import { conflict, notFound } from "../status.ts";
 import { objectKey, type Stored } from "../store.ts";
-import { timestamp, unsaved } from "./create.ts";
+import { timestamp } from "../timestamp.ts";
+import { unsaved } from "./create.ts";
 import { isGone } from "./update.ts";
 
 export const FOREGROUND = "foregroundDeletion";
@@ -33,15 +34,6 @@ export interface DeleteResult {
   readonly stored: Stored;
   /** False while a finalizer or a grace period holds it. */
   readonly gone: boolean;
-}
-
-const POLICIES = ["Foreground", "Background", "Orphan", "nil"];
-
-/** @throws {StatusError} 422 for a policy that does not exist. */
-export function checkDeleteRequest({ propagationPolicy }: DeleteRequest): void {
-  if (propagationPolicy === undefined || POLICIES.slice(0, 3).includes(propagationPolicy)) return;
-  const errors: FieldError[] = [notSupported("propagationPolicy", propagationPolicy, POLICIES)];
-  throw invalidObject({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors);
 }
 
 /**

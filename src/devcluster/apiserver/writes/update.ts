@@ -1,18 +1,20 @@
 /** Updates of objects, from PUT and PATCH alike. */
 import type { Cluster } from "../cluster.ts";
 import { type ApiObject, isEqual, type JsonObject, objectOf } from "../json.ts";
+import { recordUpdate } from "../managed/managers.ts";
 import type { ResourceType } from "../registry.ts";
 import { storageKey } from "../resources.ts";
 import {
   badRequest,
   conflict,
+  type FieldError,
   forbidden,
   invalid,
   invalidObject,
   MODIFIED,
   notFound,
 } from "../status.ts";
-import { objectKey, type Stored } from "../store.ts";
+import { objectKey, seal, type Stored } from "../store.ts";
 import { createObject, unsaved } from "./create.ts";
 import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
 
@@ -44,6 +46,12 @@ const VERSION_NEEDED: ReadonlySet<string> = new Set([
   "coordination.k8s.io/leases",
   "policy/poddisruptionbudgets",
 ]);
+
+/** Gives the managed fields of an object that takes the place of `previous`. */
+export type RecordManagers = (
+  object: ApiObject,
+  previous: ApiObject,
+) => JsonObject[] | undefined;
 
 /** What an update came to. */
 export interface UpdateResult {
@@ -96,6 +104,7 @@ export function replaceObject(
  * Puts `next` in place of `current`, but for what this path may not change.
  *
  * @param next Decoded already; taken over.
+ * @param record What becomes of the managed fields.
  * @throws {StatusError} 409 when `next` names another version or uid, 422 when it is not valid.
  */
 export function updateObject(
@@ -104,6 +113,8 @@ export function updateObject(
   current: Stored,
   next: ApiObject,
   options: WriteOptions,
+  record: RecordManagers = (object, previous) =>
+    recordUpdate(object, previous, { ...target, manager: options.manager }),
 ): Stored {
   const { type, subresource, name } = target;
   const { info, rules } = type;
@@ -119,6 +130,7 @@ export function updateObject(
       `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${previous.metadata.uid}`,
     );
   }
+  if (subresource === "") checkDeletion(next, previous, type);
   const object = merge(next, previous, type, subresource);
   keepSystemMetadata(object, previous);
   checkFinalizers(object, previous, type);
@@ -128,14 +140,18 @@ export function updateObject(
     object.metadata.generation = (previous.metadata.generation ?? 0) + 1;
   }
   validateObject(object, previous, type);
+  const forgets = isEqual(object.metadata.managedFields, []);
+  const managedFields = forgets ? undefined : record(object, previous);
+  if (managedFields === undefined) delete object.metadata.managedFields;
+  else object.metadata.managedFields = managedFields;
   if (isEqual(object, previous)) return current;
   if (options.dryRun) return unsaved(object);
   const collection = cluster.collectionOf(type);
   const key = objectKey(target.namespace, name);
   if (isGone(object, type)) {
-    const stored = collection.replace(key, object);
+    // This write is the deletion: watchers see the object as it was stored, the writer as it wrote it.
     collection.remove(key);
-    return stored;
+    return seal(object, current.version);
   }
   return collection.replace(key, object);
 }
@@ -199,6 +215,26 @@ function keepSystemMetadata(object: ApiObject, previous: ApiObject): void {
   for (const field of ["finalizers", "ownerReferences"]) {
     if (isEqual(metadata[field], [])) delete metadata[field];
   }
+}
+
+/** A write cannot begin a deletion, nor change one that is under way. */
+function checkDeletion({ metadata }: ApiObject, previous: ApiObject, { info }: ResourceType): void {
+  const before = previous.metadata;
+  const { deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+  const changed: FieldError[] = [];
+  if (deletionTimestamp && before.deletionTimestamp === undefined) {
+    changed.push(invalid("metadata.deletionTimestamp", deletionTimestamp, "field is immutable"));
+  }
+  if (
+    deletionGracePeriodSeconds !== undefined &&
+    deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds
+  ) {
+    const field = "metadata.deletionGracePeriodSeconds";
+    changed.push(invalid(field, deletionGracePeriodSeconds, "field is immutable"));
+  }
+  // The real server checks metadata twice, and so names each cause twice.
+  const name = before.name ?? "";
+  if (changed.length > 0) throw invalidObject(info, name, [...changed, ...changed]);
 }
 
 function checkFinalizers(object: ApiObject, previous: ApiObject, { info }: ResourceType): void {
