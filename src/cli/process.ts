@@ -24,6 +24,12 @@ export function signalOfProcess(): AbortSignal {
   return controller.signal;
 }
 
+/** Gives up what a command that has read its files and listens no longer needs. */
+export async function dropPermissions(): Promise<void> {
+  const names = ["run", "write", "ffi", "sys"] as const;
+  await Promise.all(names.map((name) => Deno.permissions.revoke({ name })));
+}
+
 /** Resolves when `signal` aborts. */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

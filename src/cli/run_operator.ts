@@ -5,7 +5,13 @@ import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startOperator } from "../operator/mod.ts";
 import { logSettingsOf, type OperatorFlags } from "./control_commands.ts";
 import { OperatorMetrics } from "./operator_metrics.ts";
-import { type CommandContext, kubeEnvironment, untilAborted, UsageError } from "./process.ts";
+import {
+  type CommandContext,
+  dropPermissions,
+  kubeEnvironment,
+  untilAborted,
+  UsageError,
+} from "./process.ts";
 
 /** Name of the Lease; as in DI-orchestrator v0.1.0. */
 const ELECTION_ID = "12841a5d.opendilab.org";
@@ -63,6 +69,8 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   const addresses = new Set([flags.healthProbeBindAddress, flags.metricsBindAddress]);
   addresses.delete("0");
   const listeners = [...addresses].map((address) => startListener(address, probes));
+
+  await dropPermissions();
 
   const end = await Promise.race([untilAborted(signal), ...(election ? [election] : [])]);
   await operator.stop();

@@ -3,7 +3,7 @@ import { KubeClient, loadClusterConfig } from "../kube/mod.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startServer } from "../server/mod.ts";
 import { logSettingsOf, type ServerFlags } from "./control_commands.ts";
-import { type CommandContext, kubeEnvironment, untilAborted } from "./process.ts";
+import { type CommandContext, dropPermissions, kubeEnvironment, untilAborted } from "./process.ts";
 
 /** Serves until the process is asked to end, then finishes what is at work. */
 export async function runServer(
@@ -21,6 +21,7 @@ export async function runServer(
     agconfig: { namespace: flags.agconfigNamespace, name: flags.agconfigName },
     log,
   });
+  await dropPermissions();
   print(`SERVER=${server.url}`);
   await untilAborted(signal);
   await server.stop();

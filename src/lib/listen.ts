@@ -1,5 +1,7 @@
 /** Plain HTTP listeners, addressed as Go programs write it: `:8080`, `127.0.0.1:0`, `[::1]:80`. */
 
+import { sleep } from "./abort.ts";
+
 /** An address that cannot be listened on. The message is one line and names it. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
@@ -17,7 +19,19 @@ export interface Listener {
   readonly port: number;
   /** Takes no new connections and resolves when the requests at work have been answered. */
   stop(): Promise<void>;
+  /**
+   * As `stop()`, but with a limit: close to `limitMs` it calls `cutShort`, and then closes the
+   * connections of the requests that are still at work.
+   */
+  drain(limitMs: number, cutShort: () => void): Promise<void>;
 }
+
+/** Every address of the machine, of IPv6 and of IPv4. */
+const ANY_IPV6 = "::";
+/** Every address of a machine without IPv6. */
+const ANY_IPV4 = "0.0.0.0";
+/** Kept of the time for draining for requests that were cut short to answer, in ms. */
+const LAST_WORDS_MS = 500;
 
 /**
  * Reads `host:port`. An empty host means all addresses.
@@ -32,30 +46,58 @@ export function parseBindAddress(text: string): BindAddress {
       `Cannot listen on "${text}": expected HOST:PORT or :PORT with a port between 0 and 65535`,
     );
   }
-  return { hostname: match[1] ?? (match[2] || "0.0.0.0"), port };
+  return { hostname: match[1] ?? (match[2] || ANY_IPV6), port };
 }
 
+type Handler = (request: Request) => Response | Promise<Response>;
+
 /** Serves HTTP. @throws {ListenError} If the address cannot be had. */
-export function startListener(
+export function startListener(address: string, handler: Handler): Listener {
+  const closing = new AbortController();
+  const wanted = parseBindAddress(address);
+  const server = serve(address, wanted, closing.signal, handler);
+  const { hostname } = wanted;
+  const { port } = server.addr;
+  const isAny = hostname === ANY_IPV6 || hostname === ANY_IPV4;
+  const host = isAny ? "127.0.0.1" : hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    stop: () => server.shutdown(),
+    async drain(limitMs, cutShort) {
+      const drained = server.shutdown();
+      const isDrained = await within(limitMs - LAST_WORDS_MS, drained);
+      cutShort();
+      if (!isDrained && !await within(LAST_WORDS_MS, drained)) closing.abort();
+      await server.finished;
+    },
+  };
+}
+
+function serve(
   address: string,
-  handler: (
-    request: Request,
-    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
-  ) => Response | Promise<Response>,
-): Listener {
-  const { hostname, port } = parseBindAddress(address);
+  { hostname, port }: BindAddress,
+  signal: AbortSignal,
+  handler: Handler,
+): Deno.HttpServer<Deno.NetAddr> {
   try {
-    const server = Deno.serve({ hostname, port, onListen: () => {} }, handler);
-    const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "[::1]" : hostname;
-    const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-    return {
-      url: `http://${named}:${server.addr.port}`,
-      port: server.addr.port,
-      stop: () => server.shutdown(),
-    };
+    return Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
   } catch (error) {
-    throw listenError(address, error);
+    const isFinal = error instanceof Deno.errors.AddrInUse ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (isFinal || hostname !== ANY_IPV6) throw listenError(address, error);
+    // A machine without IPv6 has no such address.
+    return serve(address, { hostname: ANY_IPV4, port }, signal, handler);
   }
+}
+
+/** Waits for `work`, but at most `ms`; tells whether it has ended. */
+async function within(ms: number, work: Promise<void>): Promise<boolean> {
+  const enough = new AbortController();
+  const late = sleep(ms, enough.signal).then(() => false);
+  const inTime = await Promise.race([work.then(() => true), late]);
+  enough.abort();
+  return inTime;
 }
 
 /** The one-line error for an address that the system refused. */

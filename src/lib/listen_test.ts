@@ -2,7 +2,7 @@ import { deepStrictEqual, match, rejects, strictEqual, throws } from "node:asser
 import { ListenError, parseBindAddress, startListener } from "./listen.ts";
 
 Deno.test.each([
-  { text: ":8080", hostname: "0.0.0.0", port: 8080 },
+  { text: ":8080", hostname: "::", port: 8080 },
   { text: "127.0.0.1:0", hostname: "127.0.0.1", port: 0 },
   { text: "localhost:65535", hostname: "localhost", port: 65535 },
   { text: "[::1]:80", hostname: "::1", port: 80 },

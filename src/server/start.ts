@@ -1,8 +1,8 @@
 /** Starts and stops the server. */
 import type { KubeClient, ObjectKey } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
+import { startListener } from "../lib/listen.ts";
 import type { Logger } from "../lib/logger.ts";
-import { listen } from "./listener.ts";
 import { buildApp, DEFAULT_LIMITS, type Limits, type RequestReport } from "./routes.ts";
 import { ClusterView } from "./view.ts";
 
@@ -54,7 +54,7 @@ function openServer(options: ServerOptions): RunningServer {
     onRequest: options.onRequest ?? (() => {}),
   });
   const handle = async (request: Request) => await app.fetch(request);
-  const listener = listen(options.bindAddress, handle);
+  const listener = startListener(options.bindAddress, handle);
   log.info("Serving the allocation API", { url: listener.url });
   const watching = view.run(lifetime.signal, log);
   const ready = Promise.race([view.filled(), sleep(READY_AFTER_MS, lifetime.signal)])

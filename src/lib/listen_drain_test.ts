@@ -1,12 +1,12 @@
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
-import { listen } from "./listener.ts";
+import { startListener } from "./listen.ts";
 
-Deno.test("listen() on a port in use says which", async () => {
-  const first = listen("127.0.0.1:0", () => Promise.resolve(new Response()));
+Deno.test("startListener() on a port in use says which", async () => {
+  const first = startListener("127.0.0.1:0", () => Promise.resolve(new Response()));
   const address = new URL(first.url).host;
   try {
     throws(
-      () => listen(address, () => Promise.resolve(new Response())),
+      () => startListener(address, () => Promise.resolve(new Response())),
       { message: `Cannot listen on "${address}": the address is in use` },
     );
   } finally {
@@ -18,8 +18,8 @@ Deno.test.each([
   { address: ":0", host: "127.0.0.1" },
   { address: "0.0.0.0:0", host: "127.0.0.1" },
   { address: "localhost:0", host: "localhost" },
-])("listen() on $address gives a URL that reaches it", async ({ address, host }) => {
-  const listener = listen(address, () => Promise.resolve(new Response("here")));
+])("startListener() on $address gives a URL that reaches it", async ({ address, host }) => {
+  const listener = startListener(address, () => Promise.resolve(new Response("here")));
   try {
     strictEqual(new URL(listener.url).hostname, host);
     strictEqual(await (await fetch(listener.url)).text(), "here");
@@ -31,7 +31,7 @@ Deno.test.each([
 Deno.test("drain() lets a request finish", async () => {
   const begun = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Response>();
-  const listener = listen("127.0.0.1:0", () => {
+  const listener = startListener("127.0.0.1:0", () => {
     begun.resolve();
     return answer.promise;
   });
@@ -46,7 +46,7 @@ Deno.test("drain() lets a request finish", async () => {
 Deno.test("drain() cuts a request short near the end of its time, and lets it answer", async () => {
   const begun = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Response>();
-  const listener = listen("127.0.0.1:0", () => {
+  const listener = startListener("127.0.0.1:0", () => {
     begun.resolve();
     return answer.promise;
   });
