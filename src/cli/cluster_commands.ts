@@ -6,7 +6,7 @@ import {
   type CommonFlags,
   type LogFlags,
 } from "./control_commands.ts";
-import { parseAddress, parseInteger } from "./flags.ts";
+import { parseAddress, parseInteger, parseNodeName } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
 export interface ApiServerFlags extends LogFlags {
@@ -50,7 +50,7 @@ export function addClusterCommands(
 
   const kubelet = program.command("kubelet")
     .description("run pods as processes of this machine, for any API server")
-    .option("--node-name <name>", "name of the node (default: this machine's)")
+    .option("--node-name <name>", "name of the node (default: this machine's)", parseNodeName)
     .option("--no-schedule", "leave pods without a node to another scheduler")
     .addOption(
       new Option("--route <from=to>", "a fixed address: NAME.NAMESPACE:PORT=HOST:PORT; repeatable")

@@ -12,7 +12,7 @@ import {
 import { loggerOf } from "../lib/logger.ts";
 import { startOperator } from "../operator/mod.ts";
 import { startServer } from "../server/mod.ts";
-import { hostEnvironment, programCommand, programVariables } from "./process.ts";
+import { defaultNodeName, hostEnvironment, programCommand, programVariables } from "./process.ts";
 import { writeKubeconfig } from "./run_apiserver.ts";
 
 export interface DevClusterOptions {
@@ -98,7 +98,7 @@ async function startParts(
     log: loggerOf("operator"),
   });
   stops.push(() => operator.stop());
-  const nodeName = Deno.hostname().toLowerCase();
+  const nodeName = defaultNodeName();
   const kubelet = await startKubelet({
     client,
     nodeName,

@@ -41,3 +41,11 @@ export function parseAddress(text: string): string {
 export function parseOptionalAddress(text: string): string {
   return text === "0" ? text : parseAddress(text);
 }
+
+/** A DNS subdomain, as every object name of Kubernetes is. */
+export function parseNodeName(text: string): string {
+  if (text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    "allowed are a-z, 0-9, '-' and '.', with a letter or digit at both ends.",
+  );
+}

@@ -3,13 +3,14 @@ import { coordinatorName, type DIJob, DIJOBS, LABEL } from "../api/mod.ts";
 import {
   type CoreEvent,
   EVENTS,
-  isNotFound,
   type KubeClient,
   listWatch,
   ObjectCache,
   type ObjectKey,
+  objectPath,
   type Pod,
   PODS,
+  queryOf,
   runReflector,
 } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
@@ -66,14 +67,16 @@ export class JobView {
       namespace: this.key.namespace,
       fieldSelector: `involvedObject.kind=${DIJOBS.kind},involvedObject.name=${this.key.name}`,
     });
-    const time = (event: CoreEvent) => event.metadata.creationTimestamp ?? "";
-    return items.sort((a, b) => (time(a) < time(b) ? -1 : 1));
+    // Their times are whole seconds; their versions grow with every write.
+    const version = (event: CoreEvent) => Number(event.metadata.resourceVersion);
+    return items.sort((a, b) => version(a) - version(b));
   }
 
   /** Prints the coordinator's log as it grows, from its first line to its end. */
-  async followLog(signal: AbortSignal): Promise<string[]> {
+  async followLog(container: string, signal: AbortSignal): Promise<string[]> {
     const { namespace, name } = this.key;
-    const path = `/api/v1/namespaces/${namespace}/pods/${coordinatorName(name)}/log?follow=true`;
+    const pod = objectPath(PODS, { namespace, name: coordinatorName(name) }, "log");
+    const path = pod + queryOf({ container, follow: "true" });
     const lines: string[] = [];
     while (!signal.aborted) {
       try {
@@ -87,7 +90,12 @@ export class JobView {
       } catch (error) {
         if (signal.aborted) break;
         // Until its container runs the coordinator has no log.
-        if (lines.length > 0 && !isNotFound(error)) throw error;
+        if (lines.length > 0) {
+          this.#print(
+            `      | (the log broke off: ${error instanceof Error ? error.message : error})`,
+          );
+          return lines;
+        }
       }
       await sleep(POLL_MS, signal);
     }

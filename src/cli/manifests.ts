@@ -9,7 +9,7 @@ import {
   NAMESPACES,
   type Resource,
 } from "../kube/mod.ts";
-import { UsageError } from "./process.ts";
+import { CommandFailure } from "./process.ts";
 
 /** An object of any kind, as a file states it. */
 export type Manifest = KubeObject & { readonly apiVersion: string; readonly kind: string };
@@ -23,15 +23,15 @@ const RESOURCE_LIST = z.object({
   resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
 });
 
-/** @throws {UsageError} If the file cannot be read; the message names file, line and column. */
+/** @throws {CommandFailure} If the file cannot be read; the message names file, line and column. */
 export async function readManifests(path: string): Promise<Manifest[]> {
   const text = await Deno.readTextFile(path).catch((error: Error) => {
-    throw new UsageError(`Cannot read ${path}: ${error.message}`);
+    throw new CommandFailure(`Cannot read ${path}: ${error.message}`);
   });
   return parseManifests(text, path);
 }
 
-/** The objects of a file's text. @throws {UsageError} With `path`, line and column of the mistake. */
+/** The objects of a file's text. @throws {CommandFailure} With `path`, line and column of the mistake. */
 export function parseManifests(text: string, path: string): Manifest[] {
   const documents = parseAllDocuments(text, { prettyErrors: false });
   return [...documents].flatMap((document) => {
@@ -40,14 +40,19 @@ export function parseManifests(text: string, path: string): Manifest[] {
       return `${path}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
     };
     const [error] = document.errors;
-    if (error !== undefined) throw new UsageError(`${place(error.pos[0])}: ${error.message}`);
-    const value: unknown = document.toJS();
+    if (error !== undefined) throw new CommandFailure(`${place(error.pos[0])}: ${error.message}`);
+    const start = place(document.contents?.range?.[0] ?? 0);
+    let value: unknown;
+    try {
+      value = document.toJS();
+    } catch (problem) { // an alias without its anchor
+      throw new CommandFailure(`${start}: ${problem instanceof Error ? problem.message : problem}`);
+    }
     if (value === null) return [];
     const manifest = MANIFEST.safeParse(value);
     if (manifest.success) return [manifest.data];
     const issue = manifest.error.issues[0];
-    const start = place(document.contents?.range?.[0] ?? 0);
-    throw new UsageError(`${start}: ${issue?.path.join(".") || "document"}: ${issue?.message}`);
+    throw new CommandFailure(`${start}: ${issue?.path.join(".") || "document"}: ${issue?.message}`);
   });
 }
 
@@ -56,7 +61,7 @@ export function parseManifests(text: string, path: string): Manifest[] {
  * there already is left as it is.
  *
  * @throws {ApiError} When the API server refuses one.
- * @throws {UsageError} When it does not know a kind.
+ * @throws {CommandFailure} When it does not know a kind.
  */
 export async function createManifests(
   client: KubeClient,
@@ -99,7 +104,7 @@ async function resourceOf(client: KubeClient, manifest: Manifest): Promise<Resou
   const { resources } = RESOURCE_LIST.parse(list);
   const found = resources.find((entry) => entry.kind === kind && !entry.name.includes("/"));
   if (found === undefined) {
-    throw new UsageError(`The API server does not know ${kind} of ${apiVersion}`);
+    throw new CommandFailure(`The API server does not know ${kind} of ${apiVersion}`);
   }
   return { group, version, kind, plural: found.name, namespaced: found.namespaced };
 }

@@ -1,7 +1,7 @@
 /** `mock coordinator|aggregator|collector|learner`: the sample worker. */
 import type { Command } from "commander";
 import { flagOf, MOCK_COMMANDS, MockFailure } from "../mock/mod.ts";
-import { type CommandContext, UsageError } from "./process.ts";
+import { type CommandContext, CommandFailure } from "./process.ts";
 
 /** Adds the four roles below `mock`, with the flags that the mock itself declares. */
 export function addMockRoles(
@@ -20,7 +20,7 @@ export function addMockRoles(
       try {
         setExitCode(await run(values, Deno.env.toObject(), { log: print, signal }));
       } catch (error) {
-        throw error instanceof MockFailure ? new UsageError(error.message) : error;
+        throw error instanceof MockFailure ? new CommandFailure(error.message) : error;
       }
     });
   }

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addClusterCommands } from "./cluster_commands.ts";
 import { addControlCommands } from "./control_commands.ts";
 import { normalizeArguments } from "./flags.ts";
-import { type CommandContext, UsageError } from "./process.ts";
+import { type CommandContext, CommandFailure } from "./process.ts";
 import { VERSION } from "./version.ts";
 
 export { type CommandContext, signalOfProcess } from "./process.ts";
@@ -32,7 +32,7 @@ export async function runCommandLine(
 
 /** Known kinds of failure are one line; anything else is a bug, and its stack is wanted. */
 function printError(error: unknown): void {
-  const known = error instanceof UsageError || (error instanceof Error &&
+  const known = error instanceof CommandFailure || (error instanceof Error &&
     ["ListenError", "KubeconfigError", "ApiError", "ConnectionError"].includes(error.name));
   const text = known ? error.message : error instanceof Error ? error.stack : String(error);
   Deno.stderr.writeSync(new TextEncoder().encode(`di-orchestrator: ${text}\n`));

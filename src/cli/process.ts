@@ -10,15 +10,15 @@ export interface CommandContext {
   readonly print: (line: string) => void;
 }
 
-/** A mistake of the user's: shown as one line, without a stack. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
+/** A failure that needs no stack to be understood: shown as one line. */
+export class CommandFailure extends Error {
+  override readonly name = "CommandFailure";
 }
 
-/** Aborts at the first SIGINT or SIGTERM. */
+/** Aborts at the first SIGINT or SIGTERM, or when the terminal is closed. */
 export function signalOfProcess(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(name, () => controller.abort(new DOMException(name, "AbortError")));
   }
   return controller.signal;
@@ -60,6 +60,8 @@ const ANCESTOR_INTERVAL_MS = 500;
 export function watchParent(onEnd: () => void): () => void {
   const ancestors = starterChain();
   const parent = Deno.ppid;
+  // The starter may have died while this program was still being loaded.
+  if (parent === 1 && !hasGroupLeader()) onEnd();
   const timer = setInterval(() => {
     const isOrphan = Deno.ppid !== parent;
     if (isOrphan || ancestors.some(({ pid, bornAt }) => readStat(pid)?.bornAt !== bornAt)) onEnd();
@@ -94,12 +96,23 @@ function isRunner(pid: number): boolean {
   return /\b(deno|npx|npm exec)\b/.test(command) && !/\bdeno (run|test)\b/.test(command);
 }
 
+/** False when we are in the process group of a process that is gone. */
+function hasGroupLeader(): boolean {
+  const group = Number(statFields(Deno.pid)?.[2]);
+  return group === Deno.pid || readStat(group) !== undefined;
+}
+
 function readStat(pid: number): Ancestor | undefined {
-  const text = readProc(pid, "stat");
-  // The second field is the program's name in brackets and may hold anything.
-  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(pid);
   if (fields === undefined || fields[0] === "Z") return undefined;
   return { pid, parent: Number(fields[1]), bornAt: fields[19] ?? "" };
+}
+
+/** The fields of `/proc/<pid>/stat` from the third on: state, parent, group, … */
+function statFields(pid: number): string[] | undefined {
+  const text = readProc(pid, "stat");
+  // The second field is the program's name in brackets and may hold anything.
+  return text?.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
 function readProc(pid: number, file: string): string | undefined {
@@ -133,6 +146,12 @@ export function programCommand(): string[] {
 export function programVariables(): Record<string, string> {
   const cache = Deno.env.get("DENO_DIR");
   return cache === undefined ? {} : { DENO_DIR: cache };
+}
+
+/** This machine's name as a node may be called: a host name may hold what a DNS name may not. */
+export function defaultNodeName(): string {
+  const name = Deno.hostname().toLowerCase().replace(/[^a-z0-9.-]+/g, "-");
+  return name.replace(/^[-.]+|[-.]+$/g, "") || "node";
 }
 
 /** What pods inherit from this machine, and nothing else. */

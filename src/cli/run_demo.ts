@@ -1,4 +1,5 @@
 /** `demo`: what a user of the orchestrator sees, from an empty machine to the end of a job. */
+import * as z from "zod";
 import exampleConfig from "../../examples/di-mock-agconfig.yaml" with { type: "text" };
 import exampleJob from "../../examples/di-mock-dijob.yaml" with { type: "text" };
 import {
@@ -7,18 +8,19 @@ import {
   type DIJob,
   DIJOBS,
   isFinished,
+  MAIN_CONTAINER,
+  REPLACES_ANNOTATION,
   type ReplicaType,
 } from "../api/mod.ts";
 import { NODES, type Pod } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { startLogging } from "../lib/logger.ts";
 import { isOfType } from "../replicas/mod.ts";
-import { REPLACES_ANNOTATION } from "../api/mod.ts";
 import type { DemoFlags } from "./cluster_commands.ts";
 import { type DevCluster, startDevCluster } from "./dev_cluster.ts";
 import { JobView } from "./job_view.ts";
 import { createManifests, type Manifest, parseManifests, readManifests } from "./manifests.ts";
-import { type CommandContext, untilAborted, UsageError, watchParent } from "./process.ts";
+import { type CommandContext, CommandFailure, untilAborted, watchParent } from "./process.ts";
 
 /** Something that the demo exists to show did not happen. */
 class NotObserved extends Error {
@@ -31,6 +33,16 @@ const POLL_MS = 100;
 /** How long the end of a log may lag behind the end of its job, in ms. */
 const LOG_LIMIT_MS = 2000;
 
+const COORDINATOR_CONTAINERS = z.object({
+  spec: z.object({
+    coordinator: z.object({
+      template: z.object({
+        spec: z.object({ containers: z.array(z.object({ name: z.string() })) }),
+      }),
+    }),
+  }),
+});
+
 /** Where the demo's steps write and read. */
 interface Stage {
   readonly cluster: DevCluster;
@@ -38,6 +50,8 @@ interface Stage {
   readonly manifests: readonly Manifest[];
   /** Where the manifests are, for the user's eyes. */
   readonly path: string;
+  /** The coordinator's container whose log is shown. */
+  readonly mainContainer: string;
   readonly print: (line: string) => void;
   readonly heading: (text: string) => void;
   readonly limitMs: number;
@@ -48,7 +62,7 @@ interface Stage {
  * Runs the demo.
  *
  * @returns 0 when every step was observed through the API and the job succeeded, otherwise 1.
- * @throws {UsageError} If the file with the job cannot be used.
+ * @throws {CommandFailure} If the file with the job cannot be used.
  */
 export async function runDemo(flags: DemoFlags, context: CommandContext): Promise<number> {
   await startLogging({ format: "text", level: "error" });
@@ -71,6 +85,7 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
     view,
     manifests,
     path: flags.job ?? "examples/",
+    mainContainer: mainContainerOf(job),
     print,
     heading,
     limitMs: flags.timeout * 1000,
@@ -105,7 +120,15 @@ async function manifestsOf(flags: DemoFlags): Promise<Manifest[]> {
 function onlyJob(manifests: readonly Manifest[], path: string | undefined): Manifest {
   const jobs = manifests.filter(({ kind }) => kind === DIJOBS.kind);
   if (jobs.length === 1 && jobs[0] !== undefined) return jobs[0];
-  throw new UsageError(`${path ?? "examples"}: expected one DIJob, found ${jobs.length}`);
+  throw new CommandFailure(`${path ?? "examples"}: expected one DIJob, found ${jobs.length}`);
+}
+
+/** What the manifest calls it; the API server has not looked at the file yet. */
+function mainContainerOf(job: Manifest): string {
+  const containers = COORDINATOR_CONTAINERS.safeParse(job).data?.spec.coordinator.template.spec
+    .containers ?? [];
+  return containers.find(({ name }) => name === MAIN_CONTAINER)?.name ?? containers[0]?.name ??
+    MAIN_CONTAINER;
 }
 
 async function showCluster({ cluster, print, ...stage }: Stage): Promise<void> {
@@ -130,7 +153,7 @@ async function showSample(stage: Stage): Promise<boolean> {
     await observe(`the ${type} runs`, stage, () => podsOf(view, type).some(isRunning));
   }
   heading("Collectors and learners, made by the server; the coordinator's log as it grows");
-  const log = view.followLog(stage.signal);
+  const log = view.followLog(stage.mainContainer, stage.signal);
   for (const type of ["collector", "learner"] as const) {
     await observe(`2 ${type}s run`, stage, () => podsOf(view, type).filter(isRunning).length >= 2);
   }
@@ -178,7 +201,10 @@ async function showOwnJob(stage: Stage): Promise<boolean> {
   await submit(stage);
   stage.heading("The job's pods, and the coordinator's log as it grows");
   const ended = new AbortController();
-  const log = stage.view.followLog(AbortSignal.any([stage.signal, ended.signal]));
+  const log = stage.view.followLog(
+    stage.mainContainer,
+    AbortSignal.any([stage.signal, ended.signal]),
+  );
   try {
     const job = await untilFinished(stage);
     // A coordinator that never ran has no log to wait for.

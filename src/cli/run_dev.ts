@@ -8,17 +8,20 @@ import { type CommandContext, untilAborted, watchParent } from "./process.ts";
 /** Prints where the cluster is, and serves until the process is asked to end or its parent has ended. */
 export async function runDev(flags: DevFlags, { signal, print }: CommandContext): Promise<void> {
   await startLogging(logSettingsOf(flags));
-  const cluster = await startDevCluster({
-    bindAddress: flags.bindAddress,
-    serverBindAddress: flags.serverBindAddress,
-    kubeconfigPath: flags.writeKubeconfig,
-    gpus: flags.gpus,
-  });
-  print(`KUBECONFIG=${cluster.kubeconfigPath}`);
-  print(`SERVER=${cluster.serverUrl}`);
   const orphaned = Promise.withResolvers<void>();
   const endWatch = watchParent(() => orphaned.resolve());
-  await Promise.race([untilAborted(signal), orphaned.promise]);
-  endWatch();
-  await cluster.stop();
+  try {
+    const cluster = await startDevCluster({
+      bindAddress: flags.bindAddress,
+      serverBindAddress: flags.serverBindAddress,
+      kubeconfigPath: flags.writeKubeconfig,
+      gpus: flags.gpus,
+    });
+    print(`KUBECONFIG=${cluster.kubeconfigPath}`);
+    print(`SERVER=${cluster.serverUrl}`);
+    await Promise.race([untilAborted(signal), orphaned.promise]);
+    await cluster.stop();
+  } finally {
+    endWatch();
+  }
 }

@@ -7,16 +7,16 @@ import { logSettingsOf, type OperatorFlags } from "./control_commands.ts";
 import { OperatorMetrics } from "./operator_metrics.ts";
 import {
   type CommandContext,
+  CommandFailure,
   dropPermissions,
   kubeEnvironment,
   untilAborted,
-  UsageError,
 } from "./process.ts";
 
 /** Name of the Lease; as in DI-orchestrator v0.1.0. */
 const ELECTION_ID = "12841a5d.opendilab.org";
 
-/** Runs until the process is asked to end. @throws {UsageError} When leadership was lost. */
+/** Runs until the process is asked to end. @throws {CommandFailure} When leadership was lost. */
 export async function runOperator(flags: OperatorFlags, { signal }: CommandContext): Promise<void> {
   await startLogging(logSettingsOf(flags));
   const log = loggerOf("operator");
@@ -73,12 +73,13 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   await dropPermissions();
 
   const end = await Promise.race([untilAborted(signal), ...(election ? [election] : [])]);
-  await operator.stop();
+  // Who has lost the lease must not write beside the next holder.
+  await operator.stop(end === "lost" ? 0 : undefined);
   // Given back only now: nobody may start before our last write is done.
   stopping.abort();
   await Promise.all([election, ...listeners.map((listener) => listener.stop())]);
   client.close();
   if (end === "lost") {
-    throw new UsageError("leadership was lost; exiting so that another copy works");
+    throw new CommandFailure("leadership was lost; exiting so that another copy works");
   }
 }

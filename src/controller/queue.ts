@@ -9,6 +9,9 @@ export const RETRY_BACKOFF: BackoffPolicy = {
   jitter: 0.1,
 };
 
+/** Longest wait after a failure during which the key was added, in ms. */
+const CHANGED_WAIT_MAX_MS = 1000;
+
 /**
  * First in, first out, so that no key starves another. Only keys are kept: whoever takes one reads the
  * rest of the world anew. A key added while it is being worked on comes again afterwards.
@@ -67,16 +70,22 @@ export class WorkQueue {
   }
 
   /**
-   * Ends the work on `key`. After a failure it comes again, later each time; at once if it was added
-   * meanwhile, since what has changed may be what was missing.
+   * Ends the work on `key`. After a failure it comes again, later each time; sooner if it was added
+   * meanwhile, since what has changed may be what was missing. Not at once: it may be our own word of
+   * the failure that has changed.
    */
   done(key: string, failed: boolean): void {
     this.#working.delete(key);
     const failures = failed ? (this.#failures.get(key) ?? 0) + 1 : 0;
     if (failed) this.#failures.set(key, failures);
     else this.#failures.delete(key);
-    if (this.#again.delete(key)) this.add(key);
-    else if (failed) this.addAfter(key, backoffMs(this.#backoff, failures));
+    const changed = this.#again.delete(key);
+    if (!failed) {
+      if (changed) this.add(key);
+      return;
+    }
+    const waitMs = backoffMs(this.#backoff, failures);
+    this.addAfter(key, changed ? Math.min(waitMs, CHANGED_WAIT_MAX_MS) : waitMs);
   }
 
   /** Lets every waiting worker go and takes no more keys. */

@@ -39,6 +39,16 @@ Deno.test("WorkQueue brings a failed key again after a back-off", async () => {
   queue.close();
 });
 
+Deno.test("WorkQueue lets a key wait that was added while its work failed", async () => {
+  const queue = new WorkQueue({ ...PROMPT, initialMs: 60_000, maxMs: 60_000 });
+  queue.add("a");
+  await queue.next();
+  queue.add("a");
+  queue.done("a", true);
+  strictEqual(queue.size, 0);
+  queue.close();
+});
+
 Deno.test("WorkQueue lets its workers go when it is closed, and takes nothing more", async () => {
   const queue = new WorkQueue();
   const next = queue.next();

@@ -9,6 +9,9 @@ export interface CacheChange<T> {
 /** Says under which values an object is found. Called on every change, so it must be cheap. */
 export type IndexFunction<T> = (object: T) => readonly string[];
 
+/** Longer than any watch stays silent, in ms. */
+const GONE_MEMORY_MS = 10 * 60_000;
+
 /**
  * Objects of one kind. The reflector fills it; whoever writes to the API server may put the answer in
  * at once with {@link observe} and {@link forget}, so that a read after a write sees the write. Objects
@@ -18,8 +21,8 @@ export class ObjectCache<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, { readonly of: IndexFunction<T>; readonly sets: Index<T> }>();
   readonly #listeners = new Set<(change: CacheChange<T>) => void>();
-  /** uids of objects known to be gone, so that an older event cannot bring them back. */
-  readonly #gone = new Set<string>();
+  /** uids of objects known to be gone, oldest first, and since when, in ms. */
+  readonly #gone = new Map<string, number>();
   /** The version up to which lists and the watch have told everything. */
   #toldUpTo = 0n;
   readonly #filled = Promise.withResolvers<void>();
@@ -101,7 +104,7 @@ export class ObjectCache<T extends KubeObject> {
     const held = this.#objects.get(key);
     const uid = object.metadata.uid ?? "";
     if (held?.metadata.uid === uid) this.#set(key, held, undefined);
-    this.#gone.add(uid);
+    this.#remember(uid);
   }
 
   /** The deletion of this object has come by the watch: no older event can follow it. */
@@ -126,6 +129,16 @@ export class ObjectCache<T extends KubeObject> {
     this.reach(resourceVersion);
     this.#isFilled = true;
     this.#filled.resolve();
+  }
+
+  /** Keeps an older event from bringing an object back; after a while there can be none on its way. */
+  #remember(uid: string): void {
+    const now = performance.now();
+    for (const [old, since] of this.#gone) {
+      if (now - since < GONE_MEMORY_MS) break;
+      this.#gone.delete(old);
+    }
+    this.#gone.set(uid, now);
   }
 
   #set(key: string, before: T | undefined, after: T | undefined): void {

@@ -54,7 +54,7 @@ export const COORDINATOR_FLAGS: readonly FlagRow[] = [
     description: "time limit for aggregator, replicas and replacement to answer",
     fallback: "120000",
   },
-  { name: "requestTimeoutMs", description: "time limit of one request", fallback: "10000" },
+  { name: "requestTimeoutMs", description: "time limit of one request", fallback: "30000" },
 ];
 
 /** What `mock coordinator` runs with. */

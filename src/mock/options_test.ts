@@ -26,7 +26,7 @@ Deno.test("parseCoordinatorOptions() needs no flag in a pod", () => {
     paceMs: 100,
     pollIntervalMs: 500,
     connectTimeoutMs: 120_000,
-    requestTimeoutMs: 10_000,
+    requestTimeoutMs: 30_000,
   });
 });
 

@@ -63,7 +63,7 @@ const replicaAnswer = z.object({
 /** What a gateway on the way answers for a server that is away. */
 const GATEWAY_STATUSES = [502, 503, 504];
 
-/** No answer came. Worth another try, since the server does nothing twice. */
+/** No answer came. Tried again as DI-engine does, although the request may have been met. */
 class NoAnswerError extends Error {}
 
 /** Talks to `/v1alpha1/replicas` as one coordinator. Every method throws {@link MockFailure}. */

@@ -82,6 +82,7 @@ class World {
           }),
         now: () => this.api.now,
         events,
+        signal: new AbortController().signal,
         again: () => {},
       });
     } catch (error) {

@@ -24,6 +24,8 @@ export interface JobEvent {
   readonly message: string;
   /** Tells two events of the same words apart: the uid of the pod they are about. */
   readonly subject?: string;
+  /** What makes two events the same where the words may vary; default: the message. */
+  readonly identity?: string;
 }
 
 /** The event for a phase that a job has newly reached. Running has none: the pods have theirs. */
@@ -44,7 +46,7 @@ export function buildEvent(job: DIJob, event: JobEvent, now: number): CoreEvent 
   const { name = "", namespace = "", uid = "", resourceVersion = "" } = job.metadata;
   const time = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
   const digest = createHash("sha256")
-    .update([uid, event.reason, event.message, event.subject ?? ""].join("\0"))
+    .update([uid, event.reason, event.identity ?? event.message, event.subject ?? ""].join("\0"))
     .digest("hex").slice(0, 16);
   return {
     metadata: { name: `${name}.${digest}`, namespace },

@@ -40,9 +40,12 @@ export interface RunningOperator {
   readonly isReady: () => boolean;
   /** Keys that wait for a worker. */
   readonly queueSize: () => number;
-  /** Ends the watches, and the passes at work with them. */
-  stop(): Promise<void>;
+  /** Ends the watches, and the passes at work, cutting off their requests after `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
 }
+
+/** How long passes at work may go on when the operator is to stop, in ms. */
+const STOP_GRACE_MS = 5000;
 
 /** Starts watching and, once all caches are filled, working. Survives every outage of the API server. */
 export function startOperator(options: OperatorOptions): RunningOperator {
@@ -52,6 +55,7 @@ export function startOperator(options: OperatorOptions): RunningOperator {
   const events = new EventRecorder(client, now, log);
   const stopping = new AbortController();
   const { signal } = stopping;
+  const cuttingOff = new AbortController();
 
   const follow = <T extends KubeObject>(
     cache: ObjectCache<T>,
@@ -81,7 +85,9 @@ export function startOperator(options: OperatorOptions): RunningOperator {
   const isReady = () => Object.values(caches).every(({ isFilled }) => isFilled);
   const readAggregatorConfig = async () => {
     try {
-      return await client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig);
+      return await client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig, {
+        signal: cuttingOff.signal,
+      });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -105,6 +111,7 @@ export function startOperator(options: OperatorOptions): RunningOperator {
           readAggregatorConfig,
           now,
           events,
+          signal: cuttingOff.signal,
           again: (again, ms) => queue.addAfter(keyText(again), ms),
         }),
     });
@@ -114,10 +121,12 @@ export function startOperator(options: OperatorOptions): RunningOperator {
   return {
     isReady,
     queueSize: () => queue.size,
-    async stop() {
+    async stop(graceMs = STOP_GRACE_MS) {
       stopping.abort();
       queue.close();
+      const timer = setTimeout(() => cuttingOff.abort(), graceMs);
       await Promise.all([...reflectors, working]);
+      clearTimeout(timer);
       await events.flush();
     },
   };

@@ -19,7 +19,7 @@ export function needsAggregatorConfig({ job, pods }: JobSnapshot): boolean {
   if (isFinished(job.status?.phase) || job.metadata.deletionTimestamp !== undefined) return false;
   const coordinator = podNamed(pods, coordinatorName(job.metadata.name ?? ""));
   return coordinator === undefined ||
-    (wantsAggregator(coordinator) && jobAggregator(job, pods) === undefined);
+    (wantsAggregator(coordinator, job) && jobAggregator(job, pods) === undefined);
 }
 
 /**
@@ -34,7 +34,7 @@ export function planPods(
   // A coordinator that runs keeps what it was started with, also when the configuration changes.
   const wanted = coordinator === undefined
     ? aggregatorConfig?.spec.provisioning === "PerJob"
-    : wantsAggregator(coordinator);
+    : wantsAggregator(coordinator, job);
   const aggregator = wanted ? buildAggregator(job, aggregatorConfig, serverAddress) : undefined;
   const missing: Pod[] = [];
   if (aggregator !== undefined && jobAggregator(job, pods) === undefined) missing.push(aggregator);
@@ -64,8 +64,10 @@ function podNamed(pods: readonly Pod[], name: string): Pod | undefined {
   return pods.find((pod) => pod.metadata.name === name);
 }
 
-function wantsAggregator(coordinator: Pod): boolean {
+/** True when the coordinator was told of the job's own aggregator; a template may name another one. */
+function wantsAggregator(coordinator: Pod, { metadata }: DIJob): boolean {
+  const own = `${jobAggregatorName(metadata.name ?? "")}.${metadata.namespace}:`;
   return coordinator.spec?.containers.some(({ env }) =>
-    env?.some(({ name }) => name === AGGREGATOR_VARIABLE)
+    env?.some(({ name, value }) => name === AGGREGATOR_VARIABLE && value?.startsWith(own))
   ) ?? false;
 }

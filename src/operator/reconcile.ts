@@ -9,6 +9,7 @@ import {
 } from "../api/mod.ts";
 import {
   ApiError,
+  controllerOf,
   isAlreadyExists,
   isConflict,
   isNotFound,
@@ -47,6 +48,8 @@ export interface ReconcileDeps {
   readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
   readonly now: () => number;
   readonly events: EventRecorder;
+  /** Cuts off every request when the operator must end at once. */
+  readonly signal: AbortSignal;
   /** Asks for another pass over this job after that many ms. */
   readonly again: (key: ObjectKey, ms: number) => void;
 }
@@ -95,14 +98,14 @@ async function applyAll(
  */
 async function isCurrent(
   { job, pods }: JobSnapshot,
-  { client, caches }: ReconcileDeps,
+  { client, caches, signal }: ReconcileDeps,
 ): Promise<boolean> {
   const { name = "", resourceVersion } = job.metadata;
   const isNew = job.status?.phase === undefined;
   const hasCoordinator = pods.some(({ metadata }) => metadata.name === coordinatorName(name));
   if (isNew || hasCoordinator || isFinished(job.status?.phase)) return true;
   try {
-    const now = await client.get(DIJOBS, keyOf(job));
+    const now = await client.get(DIJOBS, keyOf(job), { signal });
     if (now.metadata.resourceVersion === resourceVersion) return true;
     caches.jobs.observe(trimJob(now));
     return false;
@@ -114,8 +117,10 @@ async function isCurrent(
 
 async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<void> {
   switch (action.kind) {
-    case "createReplica":
-      return await createService(buildService(await createPod(action.pod, job, deps)), job, deps);
+    case "createReplica": {
+      const pod = await createPod(action.pod, job, deps);
+      return pod && await createService(buildService(pod), job, deps);
+    }
     case "createService":
       return await restoreService(action.service, job, deps);
     case "deletePod":
@@ -125,38 +130,55 @@ async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<v
   }
 }
 
-async function createPod(pod: Pod, job: DIJob, deps: ReconcileDeps): Promise<Pod> {
-  const { client, caches, events } = deps;
+/** The pod as it is stored; undefined while its name is held by a pod that is on its way out. */
+async function createPod(
+  pod: Pod,
+  job: DIJob,
+  { client, caches, events, signal, again }: ReconcileDeps,
+): Promise<Pod | undefined> {
   try {
-    const created = await client.create(PODS, pod);
+    const created = await client.create(PODS, pod, { signal });
     caches.pods.observe(trimPod(created));
     events.record(job, made("pod", created));
     return created;
   } catch (error) {
-    // The cache lagged behind an earlier create of ours, unless a stranger has the name.
-    const existing = isAlreadyExists(error) ? await client.get(PODS, keyOf(pod)) : undefined;
+    // The cache lagged behind an earlier create of ours, unless somebody else has the name.
+    const existing = isAlreadyExists(error)
+      ? await client.get(PODS, keyOf(pod), { signal })
+      : undefined;
     if (existing !== undefined && isOwnedBy(existing, [job])) {
       caches.pods.observe(trimPod(existing));
       return existing;
+    }
+    if (existing !== undefined && isLeaving(existing, job)) {
+      again(keyOf(job), PREDECESSOR_WAIT_MS);
+      return undefined;
     }
     events.record(job, failed("create", "pod", pod, error));
     throw error;
   }
 }
 
+/** True for a pod of a job that had this job's name before: garbage collection is about to take it. */
+function isLeaving(pod: Pod, job: DIJob): boolean {
+  const owner = controllerOf(pod);
+  return pod.metadata.deletionTimestamp !== undefined ||
+    (owner?.kind === DIJOBS.kind && owner.name === job.metadata.name);
+}
+
 async function createService(
   service: Service,
   job: DIJob,
-  { client, caches, events, again }: ReconcileDeps,
+  { client, caches, events, signal, again }: ReconcileDeps,
 ): Promise<void> {
   try {
-    const created = await client.create(SERVICES, service);
+    const created = await client.create(SERVICES, service, { signal });
     caches.services.observe(trimService(created));
     events.record(job, made("service", created));
   } catch (error) {
     // The server was faster, unless the name is held by a stranger: then this fails until there is room.
     const existing = isAlreadyExists(error)
-      ? await client.get(SERVICES, keyOf(service))
+      ? await client.get(SERVICES, keyOf(service), { signal })
       : undefined;
     const pod = service.metadata.ownerReferences?.[0];
     const holder = existing?.metadata.ownerReferences?.find(({ name }) => name === pod?.name);
@@ -176,9 +198,9 @@ async function createService(
 
 /** A service often goes a moment before its pod is seen to go: one for a dead pod helps nobody. */
 async function restoreService(service: Service, job: DIJob, deps: ReconcileDeps): Promise<void> {
-  const { client, caches } = deps;
+  const { client, caches, signal } = deps;
   try {
-    const pod = await client.get(PODS, keyOf(service));
+    const pod = await client.get(PODS, keyOf(service), { signal });
     caches.pods.observe(trimPod(pod));
     const isAlive = pod.metadata.deletionTimestamp === undefined && isOwnedBy(service, [pod]);
     if (isAlive) await createService(service, job, deps);
@@ -191,12 +213,12 @@ async function deleteOwn<T extends Pod | Service>(
   resource: Resource<T>,
   object: T,
   job: DIJob,
-  { client, events }: ReconcileDeps,
+  { client, events, signal }: ReconcileDeps,
 ): Promise<void> {
   const what = resource.kind === PODS.kind ? "pod" : "service";
   const { uid = "" } = object.metadata;
   try {
-    await client.delete(resource, keyOf(object), { preconditions: { uid } });
+    await client.delete(resource, keyOf(object), { preconditions: { uid }, signal });
     events.record(job, removed(what, object));
   } catch (error) {
     // Not there any more, or a namesake of another uid: either way the one meant is gone.
@@ -209,8 +231,11 @@ async function deleteOwn<T extends Pod | Service>(
 async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps): Promise<void> {
   if (isSameStatus(status, job.status)) return;
   // Over the version that was read: a status decided on an older one must not win.
-  const written = await deps.client.replace(DIJOBS, { ...job, status }, { subresource: "status" });
-  deps.caches.jobs.observe(written);
+  const written = await deps.client.replace(DIJOBS, { ...job, status }, {
+    subresource: "status",
+    signal: deps.signal,
+  });
+  deps.caches.jobs.observe(trimJob(written));
   if (status.phase === undefined || status.phase === job.status?.phase) return;
   const event = phaseEvent(status.phase, job);
   if (event !== undefined) deps.events.record(job, event);
@@ -234,8 +259,14 @@ function failed(
   { metadata }: Pod | Service,
   error: unknown,
 ): JobEvent {
-  const message = `Failed to ${verb} ${what}: ${metadata.name} error: ${failureOf(error).message}`;
-  return { type: "Warning", reason: verb === "create" ? "FailedCreate" : "FailedDelete", message };
+  const { reason, message } = failureOf(error);
+  return {
+    type: "Warning",
+    reason: verb === "create" ? "FailedCreate" : "FailedDelete",
+    message: `Failed to ${verb} ${what}: ${metadata.name} error: ${message}`,
+    // Messages may hold counts, ports and request ids: each try must not be an event of its own.
+    identity: [verb, what, metadata.name, reason].join("/"),
+  };
 }
 
 function failureOf(error: unknown): { readonly reason: string; readonly message: string } {

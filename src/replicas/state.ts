@@ -18,6 +18,8 @@ export function workStateOf(pod: Pod): WorkState {
       return "failed";
     case "Running":
       return endOf(pod) ?? "active";
+    case "Pending": // also while a side-car cannot start
+      return endOf(pod) ?? "waiting";
     default:
       return "waiting";
   }
@@ -47,7 +49,7 @@ export function isReady(pod: Pod): boolean {
     false;
 }
 
-/** The role of a pod of ours; undefined for a pod whose label says nothing we know. */
+/** True when the pod's label says that it is of this role. */
 export function isOfType(pod: Pod, type: ReplicaType): boolean {
   return pod.metadata.labels?.[LABEL.replicaType] === type;
 }

@@ -4,7 +4,7 @@
  *
  * `FAULT_SAMPLE=n` runs n rows spread over the table instead of all.
  */
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { type DIJob, DIJOBS } from "../../src/api/mod.ts";
 import { type Pod, PODS, readKubeconfig, SERVICES } from "../../src/kube/mod.ts";
 import { eventually } from "../support/eventually.ts";
@@ -89,6 +89,7 @@ async function live(test: TestCluster, at: number, fault: Fault): Promise<Life> 
       const { pods, services } = await objectsOf(test, job);
       return pods.length === 1 && services.length === 0;
     }, { timeoutMs: 60_000 });
+    const writes = proxy.writes.length;
     // Finished stays finished, also for an operator that has only just started.
     await client.delete(PODS, { namespace, name: names[1] ?? "" });
     operator.kill();
@@ -101,7 +102,8 @@ async function live(test: TestCluster, at: number, fault: Fault): Promise<Life> 
       () => exists(client.get(PODS, { namespace, name: "fence-coordinator" })),
     );
     await client.delete(DIJOBS, keyOfJob(fence));
-    return { outcome: await outcomeOf(test, job), writes: proxy.writes.length };
+    strictEqual(proxy.struck(), at !== Infinity);
+    return { outcome: await outcomeOf(test, job), writes };
   } finally {
     await operator.stop();
     await proxy.stop();

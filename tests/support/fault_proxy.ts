@@ -17,6 +17,8 @@ export interface FaultProxy {
   readonly kubeconfig: string;
   /** Writes so far, as `POST pods`. */
   readonly writes: readonly string[];
+  /** True once the armed fault has happened. */
+  readonly struck: () => boolean;
   /** Lets write number `at` (from 1) suffer `fault`; `kill` is called where the fault says so. */
   arm(at: number, fault: Fault, kill: () => void): void;
   stop(): Promise<void>;
@@ -31,6 +33,7 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
   });
   const writes: string[] = [];
   const stopping = new AbortController();
+  let struck = false;
   let armed: { at: number; fault: Fault; kill: () => void } | undefined;
 
   const forward = async (request: Request): Promise<Response> => {
@@ -57,6 +60,7 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
     const resource = new URL(request.url).pathname.replace(/^.*\/namespaces\/[^/]+\//, "");
     writes.push(`${request.method} ${resource.split("/")[0]}`);
     const hit = armed?.at === writes.length ? armed : undefined;
+    struck ||= hit !== undefined;
     if (hit?.fault.endsWith("Before")) {
       await request.arrayBuffer();
       return broken(hit);
@@ -69,6 +73,7 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
   return {
     kubeconfig: kubeconfigFor(`http://127.0.0.1:${server.addr.port}`),
     writes,
+    struck: () => struck,
     arm: (at, fault, kill) => armed = { at, fault, kill },
     async stop() {
       stopping.abort();

@@ -1,19 +1,19 @@
 /**
- * The cluster that a story runs on: our API server in this process, or, with `TEST_CLUSTER=kube`, a real
+ * The cluster that a story runs on: our API server in a process of its own, or, with `TEST_CLUSTER=kube`, a real
  * control plane. A story cannot tell which.
  */
-import { startApiServer } from "../../src/devcluster/apiserver/mod.ts";
+import { fileURLToPath } from "node:url";
 import {
   isAlreadyExists,
   isNotFound,
   KubeClient,
   type KubeObject,
   NAMESPACES,
-  parseKubeconfig,
   readKubeconfig,
   type Resource,
 } from "../../src/kube/mod.ts";
 import { eventually } from "./eventually.ts";
+import { ProcessKeeper } from "./process_keeper.ts";
 import { readProjectCrds, useControlPlane } from "./shared_control_plane.ts";
 
 export interface TestCluster {
@@ -22,6 +22,8 @@ export interface TestCluster {
   /** Whether objects go when their owners go: a control plane without controllers does not see to it. */
   readonly hasGarbageCollector: boolean;
 }
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 export const IS_REAL = Deno.env.get("TEST_CLUSTER") === "kube";
 
@@ -49,23 +51,28 @@ export function useTestCluster(): () => TestCluster {
   };
 }
 
+/** A process of its own, as a real one is: nothing of the server's is then left over in a test. */
 function useEmbedded(): () => Omit<TestCluster, "client"> {
-  let path: string | undefined;
-  let stop: (() => Promise<void>) | undefined;
+  let keeper: ProcessKeeper | undefined;
   Deno.test.beforeAll(async () => {
-    const server = await startApiServer({ bindAddress: "127.0.0.1:0" });
-    stop = () => server.stop();
-    path = await Deno.makeTempFile({ prefix: "di-test-kubeconfig-" });
-    await Deno.writeTextFile(path, server.kubeconfig());
-    const client = new KubeClient(parseKubeconfig(server.kubeconfig(), path));
-    for (const crd of await readProjectCrds()) await client.create(CRDS, crd);
+    keeper = await ProcessKeeper.open("di-test-apiserver-");
+    const kubeconfigPath = `${keeper.folder}/kubeconfig`;
+    const command = [Deno.execPath(), "run", "-A", "--quiet", MAIN, "apiserver"];
+    const process = await keeper.start("apiserver", [
+      ...command,
+      `--write-kubeconfig=${kubeconfigPath}`,
+    ]);
+    await eventually("the embedded API server", async () => {
+      if (process.exited) throw new Error(process.logTail());
+      return await Deno.stat(kubeconfigPath).catch(() => undefined);
+    });
+    const client = new KubeClient(readKubeconfig(kubeconfigPath));
+    const crds = await readProjectCrds();
+    await Promise.all(crds.map((crd) => client.create(CRDS, crd)));
     client.close();
   });
-  Deno.test.afterAll(async () => {
-    await stop?.();
-    if (path !== undefined) await Deno.remove(path);
-  });
-  return () => ({ kubeconfigPath: path ?? "", hasGarbageCollector: true });
+  Deno.test.afterAll(() => keeper?.stop());
+  return () => ({ kubeconfigPath: `${keeper?.folder}/kubeconfig`, hasGarbageCollector: true });
 }
 
 /** Makes a namespace of the test's own, with a name that starts with `prefix`. */

@@ -133,14 +133,14 @@ for (
       message: "Request entity too large: limit is 3145728",
     },
     {
-      when: "server-side apply is asked for",
+      when: "an apply does not say who manages",
       method: "PATCH",
       path: `${CONFIG_MAPS}/there`,
       body: {},
       type: "application/apply-patch+yaml",
-      code: 415,
+      code: 422,
       message:
-        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
     },
   ]
 ) {

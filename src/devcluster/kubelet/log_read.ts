@@ -102,7 +102,7 @@ export async function* readLog(
   log: LogFile,
   query: LogQuery,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   let left = query.limitBytes ?? Infinity;
   const position: Position = { generation: log.generation, offset: 0 };
   let stored = await readStored(log, position);

@@ -30,11 +30,19 @@ export interface LogServerOptions {
   readonly log: Logger;
 }
 
+/** The logs that are being read. */
+interface Streams {
+  /** Aborts when the endpoint stops. */
+  readonly signal: AbortSignal;
+  readonly open: Set<AsyncGenerator<unknown, void>>;
+}
+
 /** Starts the endpoint on a free port of the loopback address. */
 export function startLogServer(
   options: LogServerOptions,
 ): { readonly port: number; stop(): Promise<void> } {
   const abort = new AbortController();
+  const streams: Streams = { signal: abort.signal, open: new Set() };
   const server = Deno.serve({
     hostname: HOST_IP,
     port: 0,
@@ -50,13 +58,15 @@ export function startLogServer(
     if (!await isAllowed(request, peerPort, options.access, server.addr.port)) {
       return textResponse(401, "Unauthorized");
     }
-    return answer(request, options, abort.signal);
+    return answer(request, options, streams);
   });
   return {
     port: server.addr.port,
     async stop() {
       abort.abort();
       await server.shutdown();
+      // A reader whose client has left may still be in the middle of a read.
+      await Promise.all([...streams.open].map((lines) => lines.return()));
     },
   };
 }
@@ -83,7 +93,7 @@ async function isSame(one: string, other: string): Promise<boolean> {
   return left.reduce((difference, byte, at) => difference | (byte ^ (right[at] ?? 0)), 0) === 0;
 }
 
-function answer(request: Request, { lookup }: LogServerOptions, signal: AbortSignal): Response {
+function answer(request: Request, { lookup }: LogServerOptions, streams: Streams): Response {
   const url = new URL(request.url);
   const [, head, namespace, pod, container, ...rest] = url.pathname.split("/");
   if (url.pathname === "/healthz") return textResponse(200, "ok");
@@ -105,7 +115,7 @@ function answer(request: Request, { lookup }: LogServerOptions, signal: AbortSig
     if (found.kind === "noContainer") {
       return textResponse(404, `container "${where.container}" not found in pod "${where.pod}"`);
     }
-    if (found.log !== undefined) return logResponse(found.log, query, signal);
+    if (found.log !== undefined) return logResponse(found.log, query, streams);
     const which = query.previous ? "previous terminated container" : "container";
     const state = query.previous ? "not found" : "is waiting to start";
     return textResponse(400, `${which} "${where.container}" in pod "${where.pod}" ${state}`);
@@ -120,18 +130,23 @@ function answer(request: Request, { lookup }: LogServerOptions, signal: AbortSig
 function logResponse(
   log: LogFile,
   query: LogQuery,
-  server: AbortSignal,
+  streams: Streams,
 ): Response {
   const closed = new AbortController();
-  const signal = AbortSignal.any([closed.signal, server]);
-  const lines = readLog(log, query, signal);
+  const lines = readLog(log, query, AbortSignal.any([closed.signal, streams.signal]));
+  streams.open.add(lines);
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       const { value, done } = await lines.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      if (!done) return controller.enqueue(value);
+      streams.open.delete(lines);
+      controller.close();
     },
-    cancel: () => closed.abort(),
+    async cancel() {
+      closed.abort();
+      await lines.return();
+      streams.open.delete(lines);
+    },
   });
   return new Response(body, { headers: { "content-type": "text/plain" } });
 }

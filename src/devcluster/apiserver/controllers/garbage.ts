@@ -148,9 +148,11 @@ export class GarbageCollector {
     const metadata = { ...object.metadata, ...change };
     if (metadata.finalizers?.length === 0) delete metadata.finalizers;
     if (metadata.ownerReferences?.length === 0) delete metadata.ownerReferences;
-    const { value } = collection.replace(key, { ...object, metadata });
-    const type = this.#typeOf(value);
-    if (type !== undefined && isGone(value, type)) collection.remove(key);
+    const next = { ...object, metadata };
+    const type = this.#typeOf(next);
+    // The write that takes the last hold away is the deletion.
+    if (type !== undefined && isGone(next, type)) collection.remove(key);
+    else collection.replace(key, next);
   }
 
   #typeOf({ apiVersion, kind }: ApiObject): ResourceType | undefined {

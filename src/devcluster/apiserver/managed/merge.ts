@@ -1,6 +1,6 @@
 /** Merging what is applied into what is there, and taking away what is no longer applied. */
 import { isObject, type JsonObject } from "../json.ts";
-import { inOrder } from "../patch/order.ts";
+import type { Shape } from "../schema/shape.ts";
 import { elementOf, type FieldSet, listTypeOf, type Part, partsOf } from "./field_set.ts";
 
 /** The live value with the applied one over it. Neither is written to. */
@@ -14,13 +14,36 @@ export function mergeApplied(live: unknown, { value, shape }: Part): unknown {
     return merged;
   }
   if (!Array.isArray(value) || !Array.isArray(live) || listTypeOf(shape) === "atomic") return value;
-  const elements = (item: unknown) => elementOf(item, shape) ?? "";
-  const merged = new Map<string, unknown>(live.map((item) => [elements(item), item]));
-  for (const item of value) {
-    const element = elements(item);
-    merged.set(element, mergeApplied(merged.get(element), { value: item, shape: shape?.items }));
+  return mergeLists(live, value, shape);
+}
+
+/** What only the server has comes first, as near to its old neighbours as the applied order lets it. */
+function mergeLists(
+  live: readonly unknown[],
+  applied: readonly unknown[],
+  shape: Shape | undefined,
+): unknown[] {
+  const name = (item: unknown) => elementOf(item, shape) ?? "";
+  const before = new Map(live.map((item) => [name(item), item]));
+  const wanted = new Set(applied.map(name));
+  const placed = new Set<string>();
+  const merged: unknown[] = [];
+  let next = 0;
+  const takeOthers = () => {
+    for (; next < live.length; next += 1) {
+      const element = name(live[next]);
+      if (!wanted.has(element)) merged.push(live[next]);
+      else if (!placed.has(element)) return;
+    }
+  };
+  for (const item of applied) {
+    takeOthers();
+    const element = name(item);
+    merged.push(mergeApplied(before.get(element), { value: item, shape: shape?.items }));
+    placed.add(element);
   }
-  return inOrder([...merged.values()], value, live, elements);
+  takeOthers();
+  return merged;
 }
 
 /**

@@ -5,7 +5,6 @@
 import { isEqual, isObject, type JsonObject, listOf, stringOf } from "../json.ts";
 import type { Shape } from "../schema/shape.ts";
 import { badRequest } from "../status.ts";
-import { inOrder } from "./order.ts";
 
 const ORDER = "$setElementOrder/";
 const DELETE_FROM = "$deleteFromPrimitiveList/";
@@ -117,18 +116,33 @@ function mergeObjects(
   return merged;
 }
 
+/**
+ * The merged list in the order of the real server: what the patch names in the patch's order, and
+ * between that, what only the server has, as near to its old neighbours as can be.
+ */
 function ordered(
   merged: readonly unknown[],
   order: readonly unknown[],
   before: readonly unknown[],
   mergeKey: string | undefined,
 ): unknown[] {
-  return inOrder(
-    merged,
-    order,
-    before,
-    (item) => JSON.stringify(mergeKey !== undefined && isObject(item) ? item[mergeKey] : item),
-  );
+  const keyOf = (item: unknown) =>
+    JSON.stringify(mergeKey !== undefined && isObject(item) ? item[mergeKey] : item);
+  const wanted = new Map(order.map((item, index) => [keyOf(item), index]));
+  const old = new Map(before.map((item, index) => [keyOf(item), index]));
+  const place = (item: unknown) => wanted.get(keyOf(item)) ?? 0;
+  const named = merged.filter((item) => wanted.has(keyOf(item)))
+    .sort((a, b) => place(a) - place(b));
+  const others = merged.filter((item) => !wanted.has(keyOf(item)));
+  const result: unknown[] = [];
+  for (const item of named) {
+    const at = old.get(keyOf(item));
+    while (at !== undefined && others.length > 0 && (old.get(keyOf(others[0])) ?? 0) < at) {
+      result.push(others.shift());
+    }
+    result.push(item);
+  }
+  return [...result, ...others];
 }
 
 function withoutDirectives(value: JsonObject): JsonObject {
