@@ -47,13 +47,21 @@ export class ReplicaRemover {
     removed: { readonly collectors: Pod[]; readonly learners: Pod[] },
     signal: AbortSignal,
   ): Promise<boolean> {
-    const pods = await this.#deps.view.podsOf(request.namespace, signal);
-    const free = podsOwnedBy(pods, job.metadata.uid)
-      .filter((pod) => !this.#taken.has(pod.metadata.uid ?? ""));
-    const plan = planRemove(job, free, {
+    const { view } = this.#deps;
+    const wanted = {
       collectors: request.collectors.replicas - removed.collectors.length,
       learners: request.learners.replicas - removed.learners.length,
-    });
+    };
+    const planFrom = (pods: readonly Pod[]) =>
+      planRemove(job, pods.filter(({ metadata }) => !this.#taken.has(metadata.uid ?? "")), wanted);
+    const pods = await view.podsOf(request.namespace, signal);
+    let plan = planFrom(podsOwnedBy(pods, job.metadata.uid));
+    if (
+      plan.collectors.length < wanted.collectors || plan.learners.length < wanted.learners
+    ) {
+      // Another copy of the server may have made some that our watch has not told of yet.
+      plan = planFrom(await view.livePodsOf(job, signal));
+    }
     const gone = [
       await this.#removeAll(plan.collectors, removed.collectors, signal),
       await this.#removeAll(plan.learners, removed.learners, signal),

@@ -136,6 +136,14 @@ export class ClusterView {
     return this.#pods.isFilled ? this.#pods : await this.#listPods(namespace, signal);
   }
 
+  /** The pods of a job as the API server has them now, whatever the cache has heard of. */
+  async livePodsOf({ metadata }: DIJob, signal: AbortSignal): Promise<readonly Pod[]> {
+    const selector = `${LABEL.job}=${metadata.name}`;
+    const pods = await this.#listPods(metadata.namespace ?? "", signal, selector);
+    for (const pod of pods.values()) this.observe(pod);
+    return podsOwnedBy(pods, metadata.uid);
+  }
+
   async #listPods(
     namespace: string,
     signal: AbortSignal,

@@ -2,8 +2,15 @@
  * Who manages which fields of an object: `metadata.managedFields`. Kept from the first server-side
  * apply on; before that nobody asks, and the record would double the size of every object.
  */
-import { isEqual, isObject, type JsonObject, listOf, objectOf, stringOf } from "../json.ts";
-import type { ApiObject } from "../json.ts";
+import {
+  type ApiObject,
+  isEqual,
+  isObject,
+  type JsonObject,
+  listOf,
+  objectOf,
+  stringOf,
+} from "../json.ts";
 import type { ResourceType } from "../registry.ts";
 import { apiVersionOf } from "../resources.ts";
 import { builtInShape, withMetadata } from "../schema/built_in.ts";
@@ -136,8 +143,7 @@ export function applyFields(
 ): Applying {
   const known = live === undefined ? [] : parseManagers(live);
   const apiVersion = apiVersionOf(type.info);
-  const isApplier = (entry: Manager) =>
-    entry.manager === manager && entry.operation === "Apply" && entry.subresource === subresource;
+  const isApplier = (entry: Manager) => isBy(entry, manager, "Apply", subresource);
   const previous = known.find(isApplier);
   const others = known.filter((entry) => !isApplier(entry));
   if (live !== undefined && known.length === 0) {
@@ -178,7 +184,7 @@ export function findConflicts(
   { manager, subresource }: Writing,
 ): ManagerConflict[] {
   return managers
-    .filter((entry) => !(isBy(entry, manager, "Apply", subresource)))
+    .filter((entry) => !isBy(entry, manager, "Apply", subresource))
     .map((entry) => ({
       manager: describe(entry),
       paths: pathsOf(intersectionOf(entry.fields, changed)),

@@ -1,6 +1,6 @@
 /** Creation of objects. */
 import type { Cluster } from "../cluster.ts";
-import type { ApiObject, JsonObject } from "../json.ts";
+import { type ApiObject, isEqual, type JsonObject } from "../json.ts";
 import type { ResourceType } from "../registry.ts";
 import { alreadyExists, badRequest, forbiddenRequest, notFound, StatusError } from "../status.ts";
 import { objectKey, seal, type Stored } from "../store.ts";
@@ -53,6 +53,7 @@ export function createObject(
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.managedFields;
   if (managedFields !== undefined) metadata.managedFields = managedFields;
+  dropEmpty(metadata);
   if (info.countsGeneration) metadata.generation = 1;
   else delete metadata.generation;
   // A node comes with its status; every other status is written by its owner later.
@@ -87,6 +88,16 @@ export function createObject(
     return unsaved(object);
   }
   return collection.create(key, object);
+}
+
+/** Empty maps and lists of the metadata are as good as none. */
+export function dropEmpty(metadata: JsonObject): void {
+  for (const field of ["labels", "annotations"]) {
+    if (isEqual(metadata[field], {})) delete metadata[field];
+  }
+  for (const field of ["finalizers", "ownerReferences"]) {
+    if (isEqual(metadata[field], [])) delete metadata[field];
+  }
 }
 
 /** An object in the form of a stored one that nobody stores: it has no version. */

@@ -15,7 +15,7 @@ import {
   notFound,
 } from "../status.ts";
 import { objectKey, seal, type Stored } from "../store.ts";
-import { createObject, unsaved } from "./create.ts";
+import { createObject, dropEmpty, unsaved } from "./create.ts";
 import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
 
 /** Which object, and which part of it. */
@@ -208,13 +208,7 @@ function keepSystemMetadata(object: ApiObject, previous: ApiObject): void {
     if (value === undefined) delete metadata[field];
     else metadata[field] = value;
   }
-  for (const field of ["labels", "annotations"]) {
-    const map = metadata[field];
-    if (isEqual(map, {}) && previous.metadata[field] === undefined) delete metadata[field];
-  }
-  for (const field of ["finalizers", "ownerReferences"]) {
-    if (isEqual(metadata[field], [])) delete metadata[field];
-  }
+  dropEmpty(metadata);
 }
 
 /** A write cannot begin a deletion, nor change one that is under way. */
