@@ -3,12 +3,6 @@ import { AllocationError } from "./errors.ts";
 
 /** Names that `--gpu-alloc-policy` may have. */
 export const GPU_ALLOC_POLICIES = ["simple"] as const;
-export type GpuAllocPolicy = typeof GPU_ALLOC_POLICIES[number];
-
-/** True for a policy that `--gpu-alloc-policy` may name. */
-export function isGpuAllocPolicy(text: string): text is GpuAllocPolicy {
-  return GPU_ALLOC_POLICIES.some((policy) => policy === text);
-}
 
 /**
  * Passes a learner that fits into one pod.

@@ -4,10 +4,10 @@ import type { KubeObject, Resource } from "../kube/mod.ts";
 import { GROUP, VERSION } from "./names.ts";
 import { POD_TEMPLATE } from "./pod_template.ts";
 
-export const PROVISIONINGS = ["OnDemand", "PerJob"] as const;
+const PROVISIONINGS = ["OnDemand", "PerJob"] as const;
 export type Provisioning = typeof PROVISIONINGS[number];
 
-export const AGGREGATOR_CONFIG_SPEC = z.object({
+const AGGREGATOR_CONFIG_SPEC = z.object({
   provisioning: z.enum(PROVISIONINGS).default("OnDemand").describe(
     "OnDemand: the server makes an aggregator for each multi-GPU learner. " +
       "PerJob: the operator starts one with each job's coordinator, which finds it in KUBERNETES_AGGREGATOR_URL.",

@@ -5,7 +5,7 @@ import { GROUP, VERSION } from "./names.ts";
 import { POD_TEMPLATE, VOLUME } from "./pod_template.ts";
 
 /** `ALL` is v0.1.0's spelling of `All`; the empty text is what old manifests leave in place of `Running`. */
-export const CLEAN_POD_POLICIES = ["Running", "All", "None", "ALL", ""] as const;
+const CLEAN_POD_POLICIES = ["Running", "All", "None", "ALL", ""] as const;
 export type CleanPodPolicy = "Running" | "All" | "None";
 
 export const PHASES = ["Created", "Running", "Succeeded", "Failed"] as const;

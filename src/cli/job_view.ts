@@ -125,7 +125,7 @@ export class JobView {
 }
 
 /** One word for a pod, as `kubectl get pod` has it in its STATUS column, and whether it is ready. */
-export function podStateText(pod: Pod): string {
+function podStateText(pod: Pod): string {
   if (pod.metadata.deletionTimestamp !== undefined) return "Terminating";
   const states = pod.status?.containerStatuses?.map(({ state }) => state) ?? [];
   const reason = states.find((state) => state?.waiting?.reason)?.waiting?.reason ??

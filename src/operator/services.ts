@@ -4,7 +4,7 @@ import { buildService, workStateOf } from "../replicas/mod.ts";
 import type { JobSnapshot } from "./snapshot.ts";
 
 /** The server makes a replica's pod and then its service: until then the service is not missing, in ms. */
-export const SERVICE_GRACE_MS = 2000;
+const SERVICE_GRACE_MS = 2000;
 
 export interface ServicePlan {
   readonly missing: readonly Service[];

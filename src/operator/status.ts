@@ -26,7 +26,7 @@ const STATUS_KEY: Readonly<Record<ReplicaType, ReplicaStatusKey | undefined>> = 
 };
 
 /** Condition that says whether the operator gets its writes done; there only once one has failed. */
-export const PROGRESSING = "Progressing";
+const PROGRESSING = "Progressing";
 
 /** What a phase says of itself, in its condition and its event. */
 export function phaseReason(phase: Phase): string {
@@ -66,7 +66,7 @@ export function planStatus({ job, pods, now }: JobSnapshot): DIJobStatus {
 }
 
 /** The phase that the coordinator's pod stands for. Finished stays finished. */
-export function planPhase(job: DIJob, pods: readonly Pod[]): Phase {
+function planPhase(job: DIJob, pods: readonly Pod[]): Phase {
   const before = job.status?.phase ?? "Created";
   if (isFinished(before)) return before;
   const name = coordinatorName(job.metadata.name ?? "");

@@ -122,7 +122,7 @@ export function buildJobAggregator(
 }
 
 /** The labels that are ours; they win over a template's. */
-export function labelsOf(job: DIJob, type: ReplicaType, pod: string): Record<string, string> {
+function labelsOf(job: DIJob, type: ReplicaType, pod: string): Record<string, string> {
   return {
     [LABEL.group]: GROUP,
     [LABEL.job]: job.metadata.name ?? "",
@@ -133,7 +133,7 @@ export function labelsOf(job: DIJob, type: ReplicaType, pod: string): Record<str
 }
 
 /** The controller reference that makes a pod the job's: by uid, so that a namesake's pods stay out. */
-export function ownedByJob(job: DIJob): OwnerReference {
+function ownedByJob(job: DIJob): OwnerReference {
   return {
     apiVersion: API_VERSION,
     kind: DIJOBS.kind,

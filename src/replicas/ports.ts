@@ -3,7 +3,7 @@ import { MAIN_CONTAINER, MAIN_PORT, type ReplicaType } from "../api/mod.ts";
 import type { Container, Pod } from "../kube/mod.ts";
 
 /** Where DI-engine's programs listen when nothing else is said. */
-export const DEFAULT_PORT: Readonly<Record<ReplicaType, number>> = {
+const DEFAULT_PORT: Readonly<Record<ReplicaType, number>> = {
   collector: 22270,
   learner: 22271,
   "ddp-learner": 22271,

@@ -35,7 +35,7 @@ function endOf(pod: Pod): "succeeded" | "failed" | undefined {
 }
 
 /** Status of `di-container`, or of the first container where none has that name. */
-export function mainStatusOf(pod: Pod): ContainerStatus | undefined {
+function mainStatusOf(pod: Pod): ContainerStatus | undefined {
   const containers = pod.spec?.containers ?? [];
   const main = containers.find(({ name }) => name === MAIN_CONTAINER) ?? containers[0];
   return pod.status?.containerStatuses?.find(({ name }) => name === main?.name);

@@ -2,4 +2,3 @@
 export type { ReplicaSet } from "./answers.ts";
 export { DEFAULT_LIMITS, type Limits, type RequestReport } from "./routes.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./start.ts";
-export { GPU_ALLOC_POLICIES, type GpuAllocPolicy, isGpuAllocPolicy } from "../allocation/mod.ts";

@@ -188,7 +188,7 @@ export async function claimDeletion(
 }
 
 /** Does `write` again while it fails with what passes. */
-export async function retryPassing<T>(
+async function retryPassing<T>(
   write: () => Promise<T>,
   signal: AbortSignal,
   isWorthIt: (error: unknown) => boolean = isPassing,

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { sleep } from "../../src/lib/abort.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 
 export interface IdleFigures {
   /** Proportional set size of each process, in MB (10^6 bytes). */
@@ -91,13 +92,6 @@ async function isReady(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 function proportionalMb(pid: number): number {

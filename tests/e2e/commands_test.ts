@@ -15,6 +15,7 @@ import {
   startOrchestrator,
 } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 import { kubeconfigFor, startLateApiServer } from "../support/late_api_server.ts";
 import { shellJob } from "../support/shell_job.ts";
 import { readProjectCrds } from "../support/shared_control_plane.ts";
@@ -306,12 +307,6 @@ async function statusOf(url: string): Promise<number> {
   const response = await fetch(url);
   await response.body?.cancel();
   return response.status;
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }
 
 Deno.test("crds, version and --help print what they promise", async () => {

@@ -2,13 +2,10 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { loggerOf } from "../../src/lib/logger.ts";
-import { startOperator } from "../../src/operator/mod.ts";
-import { startServer } from "../../src/server/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { hasKubectl, Kubectl } from "../support/kubectl.ts";
-import { AGGREGATOR_CONFIG_KEY, SERVER_ADDRESS, startNode } from "../support/story.ts";
-import { IS_REAL, type TestCluster, useTestCluster } from "../support/test_cluster.ts";
+import { startParts } from "../support/story.ts";
+import { IS_REAL, useTestCluster } from "../support/test_cluster.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const JOB = "dijob-example-1";
@@ -16,33 +13,6 @@ const COORDINATOR = `${JOB}-coordinator`;
 
 const cluster = useTestCluster();
 const isIgnored = !IS_REAL && !hasKubectl();
-
-/** Operator, server and a node; `stop()` ends them. */
-async function startParts(testCluster: TestCluster, nodeName: string) {
-  const { client } = testCluster;
-  const server = await startServer({
-    client,
-    bindAddress: "127.0.0.1:0",
-    serverAddress: SERVER_ADDRESS,
-    agconfig: AGGREGATOR_CONFIG_KEY,
-    log: loggerOf("server"),
-  });
-  const operator = startOperator({
-    client,
-    serverAddress: SERVER_ADDRESS,
-    aggregatorConfig: AGGREGATOR_CONFIG_KEY,
-    workers: 4,
-    log: loggerOf("operator"),
-  });
-  const node = await startNode(testCluster, nodeName, new URL(server.url).host);
-  return {
-    async stop() {
-      await node.stop();
-      await operator.stop();
-      await server.stop();
-    },
-  };
-}
 
 /** The cells of what `kubectl get` printed, a list for each line. */
 function cellsOf(text: string): string[][] {

@@ -1,19 +1,14 @@
 /** The main story: the sample job from submit to clean-up, and what is left when it is deleted. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { EVENTS } from "../../src/kube/mod.ts";
-import { loggerOf } from "../../src/lib/logger.ts";
-import { startOperator } from "../../src/operator/mod.ts";
-import { startServer } from "../../src/server/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import {
-  AGGREGATOR_CONFIG_KEY,
   countRoles,
   deleteJob,
   MOCK_JOB_ROLES,
   objectsOf,
   recordPods,
-  SERVER_ADDRESS,
-  startNode,
+  startParts,
   submitMockJob,
   untilFinished,
 } from "../support/story.ts";
@@ -24,21 +19,7 @@ const cluster = useTestCluster();
 Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it is deleted", async (t) => {
   const { client } = cluster();
   const namespace = await createNamespace(cluster(), "mock-job");
-  const server = await startServer({
-    client,
-    bindAddress: "127.0.0.1:0",
-    serverAddress: SERVER_ADDRESS,
-    agconfig: AGGREGATOR_CONFIG_KEY,
-    log: loggerOf("server"),
-  });
-  const operator = startOperator({
-    client,
-    serverAddress: SERVER_ADDRESS,
-    aggregatorConfig: AGGREGATOR_CONFIG_KEY,
-    workers: 4,
-    log: loggerOf("operator"),
-  });
-  const node = await startNode(cluster(), namespace, new URL(server.url).host);
+  const parts = await startParts(cluster(), namespace);
   const record = recordPods(cluster(), namespace);
 
   try {
@@ -92,8 +73,6 @@ Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it
     await t.step("nothing is left of it when it is deleted", () => deleteJob(cluster(), submitted));
   } finally {
     await record.stop();
-    await node.stop();
-    await operator.stop();
-    await server.stop();
+    await parts.stop();
   }
 });

@@ -2,6 +2,7 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { sleep } from "../../src/lib/abort.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 import { type ProgramProcess, startProgram } from "../support/program.ts";
 import { startServerGate } from "../support/server_gate.ts";
 import {
@@ -82,10 +83,3 @@ Deno.test("the sample job comes to the same while operator and server are killed
     await server.end("SIGKILL");
   }
 });
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-}

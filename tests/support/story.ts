@@ -21,6 +21,8 @@ import {
   SERVICES,
 } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
+import { startOperator } from "../../src/operator/mod.ts";
+import { startServer } from "../../src/server/mod.ts";
 import { eventually } from "./eventually.ts";
 import { ensureNamespace, type TestCluster } from "./test_cluster.ts";
 
@@ -87,6 +89,33 @@ export async function startNode({ client }: TestCluster, name: string, serverHos
 function denoDir(): Record<string, string> {
   const folder = Deno.env.get("DENO_DIR");
   return folder === undefined ? {} : { DENO_DIR: folder };
+}
+
+/** Operator, server and a node; `stop()` ends them. */
+export async function startParts(testCluster: TestCluster, nodeName: string) {
+  const { client } = testCluster;
+  const server = await startServer({
+    client,
+    bindAddress: "127.0.0.1:0",
+    serverAddress: SERVER_ADDRESS,
+    agconfig: AGGREGATOR_CONFIG_KEY,
+    log: loggerOf("server"),
+  });
+  const operator = startOperator({
+    client,
+    serverAddress: SERVER_ADDRESS,
+    aggregatorConfig: AGGREGATOR_CONFIG_KEY,
+    workers: 4,
+    log: loggerOf("operator"),
+  });
+  const node = await startNode(testCluster, nodeName, new URL(server.url).host);
+  return {
+    async stop() {
+      await node.stop();
+      await operator.stop();
+      await server.stop();
+    },
+  };
 }
 
 /** Waits for a job's end and returns the job as it is then. */
