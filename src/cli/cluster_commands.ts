@@ -31,6 +31,7 @@ export interface DemoFlags {
   readonly job?: string;
   readonly keep: boolean;
   readonly timeout: number;
+  readonly gpus: number;
 }
 
 /** Adds `apiserver`, `kubelet`, `dev` and `demo`. */
@@ -43,7 +44,7 @@ export function addClusterCommands(
     .description("a Kubernetes API server in memory, for one machine")
     .option("--bind-address <address>", "where to listen", parseAddress, "127.0.0.1:0")
     .option("--write-kubeconfig <file>", "where to write how to reach it (default: print it)");
-  addLogFlags(apiserver)
+  addLogFlags(apiserver, "text")
     .action(async (flags: ApiServerFlags) =>
       (await import("./run_apiserver.ts")).runApiServer(flags, context)
     );
@@ -62,7 +63,7 @@ export function addClusterCommands(
       "certificate of the log endpoint, for API servers that verify it",
     )
     .option("--tls-private-key-file <file>", "its key");
-  addGpus(addCommonFlags(kubelet))
+  addGpus(addCommonFlags(kubelet, "text"))
     .action(async (flags: KubeletFlags) =>
       (await import("./run_kubelet.ts")).runKubelet(flags, context)
     );
@@ -82,17 +83,18 @@ export function addClusterCommands(
       "--write-kubeconfig <file>",
       "where to write how to reach it (default: a temporary file)",
     );
-  addGpus(addLogFlags(dev))
+  addGpus(addLogFlags(dev, "text"))
     .action(async (flags: DevFlags) => (await import("./run_dev.ts")).runDev(flags, context));
 
-  program.command("demo")
+  const demo = program.command("demo")
     .description("show the sample job, or --job FILE, on a cluster made for it")
     .option(
       "--job <file>",
       "a YAML file with your own DIJob; exits 0 exactly when it ends Succeeded",
     )
     .option("--keep", "leave the cluster up until Ctrl-C", false)
-    .option("--timeout <seconds>", "longest time for the job", parseInteger(1, 7 * 86_400), 600)
+    .option("--timeout <seconds>", "longest time for the job", parseInteger(1, 7 * 86_400), 600);
+  addGpus(demo)
     .action(async (flags: DemoFlags) =>
       setExitCode(await (await import("./run_demo.ts")).runDemo(flags, context))
     );

@@ -86,17 +86,17 @@ export function addControlCommands(program: Command, context: CommandContext): v
 }
 
 /** `--kubeconfig` and how to log. */
-export function addCommonFlags(command: Command): Command {
-  return addLogFlags(command).option(
+export function addCommonFlags(command: Command, format: LogFormat = "json"): Command {
+  return addLogFlags(command, format).option(
     "--kubeconfig <file>",
     "default: $KUBECONFIG, the pod's service account, ~/.kube/config",
   );
 }
 
 /** How to log, in our words and in those of old. */
-export function addLogFlags(command: Command): Command {
+export function addLogFlags(command: Command, format: LogFormat): Command {
   return command
-    .addOption(new Option("--log-format <format>").choices(["json", "text"]).default("json"))
+    .addOption(new Option("--log-format <format>").choices(["json", "text"]).default(format))
     .addOption(new Option("--log-level <level>").choices(LOG_LEVELS).default("info"))
     .addOption(new Option("--zap-encoder <encoder>").choices(["json", "console"]).hideHelp())
     .addOption(new Option("--zap-log-level <level>").hideHelp())

@@ -120,12 +120,20 @@ export class JobView {
     const now = after === undefined ? "gone" : podStateText(after);
     if (before !== undefined && now === podStateText(before)) return;
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1).padStart(6);
-    this.#print(`${seconds}s  ${name.padEnd(40)} ${now}`);
+    const why = after === undefined ? undefined : podTroubleText(after);
+    this.#print(`${seconds}s  ${name.padEnd(40)} ${now}${why === undefined ? "" : `: ${why}`}`);
   }
 }
 
+/** Why a container of the pod does not run, where the kubelet has said so. */
+function podTroubleText(pod: Pod): string | undefined {
+  const states = pod.status?.containerStatuses?.map(({ state }) => state) ?? [];
+  return states.map((state) => state?.waiting?.message ?? state?.terminated?.message)
+    .find((message) => message !== undefined);
+}
+
 /** One word for a pod, as `kubectl get pod` has it in its STATUS column, and whether it is ready. */
-function podStateText(pod: Pod): string {
+export function podStateText(pod: Pod): string {
   if (pod.metadata.deletionTimestamp !== undefined) return "Terminating";
   const states = pod.status?.containerStatuses?.map(({ state }) => state) ?? [];
   const reason = states.find((state) => state?.waiting?.reason)?.waiting?.reason ??

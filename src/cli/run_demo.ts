@@ -18,7 +18,7 @@ import { startLogging } from "../lib/logger.ts";
 import { isOfType } from "../replicas/mod.ts";
 import type { DemoFlags } from "./cluster_commands.ts";
 import { type DevCluster, startDevCluster } from "./dev_cluster.ts";
-import { JobView } from "./job_view.ts";
+import { JobView, podStateText } from "./job_view.ts";
 import { createManifests, type Manifest, parseManifests, readManifests } from "./manifests.ts";
 import { type CommandContext, CommandFailure, untilAborted, watchParent } from "./process.ts";
 
@@ -77,7 +77,7 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
   signal.addEventListener("abort", () => stopping.abort(), { once: true });
   const endWatch = watchParent(() => stopping.abort());
   heading("A cluster on this machine: API server, kubelet, operator and server in one process");
-  const cluster = await startDevCluster();
+  const cluster = await startDevCluster({ gpus: flags.gpus });
   const key = { namespace: job.metadata.namespace ?? "default", name: job.metadata.name ?? "" };
   const view = new JobView(cluster.client, key, print);
   const stage: Stage = {
@@ -100,7 +100,7 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
     return succeeded ? 0 : 1;
   } catch (error) {
     if (!(error instanceof NotObserved)) throw error;
-    print(`\nNot observed: ${error.message}`);
+    print(stopping.signal.aborted ? "\nInterrupted." : `\nNot observed: ${error.message}`);
     return 1;
   } finally {
     await view.stop();
@@ -145,7 +145,7 @@ async function showCluster({ cluster, print, ...stage }: Stage): Promise<void> {
 
 /** Each step of the README's story, observed through the API. */
 async function showSample(stage: Stage): Promise<boolean> {
-  const { view, print, heading } = stage;
+  const { view, heading } = stage;
   await submit(stage);
 
   heading("Both pods of the job: coordinator and aggregator");
@@ -186,13 +186,12 @@ async function showSample(stage: Stage): Promise<boolean> {
     "DIJobSucceeded",
     "SuccessfulDelete",
   ]);
-  heading("What is left after the clean-up (cleanPodPolicy: Running)");
   await observe(
     "only the coordinator's pod is left",
     stage,
     () => view.pods().every(({ metadata }) => metadata.name === coordinatorName(view.key.name)),
   );
-  for (const pod of view.pods()) print(`  pod/${pod.metadata.name}  ${pod.status?.phase}`);
+  showRest(stage);
   return job.status?.phase === "Succeeded";
 }
 
@@ -211,7 +210,12 @@ async function showOwnJob(stage: Stage): Promise<boolean> {
     await Promise.race([log, sleep(LOG_LIMIT_MS, stage.signal)]);
     showPhase(stage, job);
     await showEvents(stage, []);
+    showRest(stage);
     return job.status?.phase === "Succeeded";
+  } catch (error) {
+    // What happened so far is the best hint at why the end did not.
+    if (error instanceof NotObserved) await showEvents(stage, []);
+    throw error;
   } finally {
     ended.abort();
     await log;
@@ -265,6 +269,11 @@ async function showEvents(stage: Stage, reasons: readonly string[]): Promise<voi
   }
 }
 
+function showRest({ heading, print, view }: Stage): void {
+  heading("What is left after the clean-up: kubectl get pod");
+  for (const pod of view.pods()) print(`  pod/${pod.metadata.name}  ${podStateText(pod)}`);
+}
+
 async function keepUp({ print, cluster, signal }: Stage): Promise<void> {
   print(`The cluster stays up; Ctrl-C ends it. KUBECONFIG=${cluster.kubeconfigPath}`);
   await untilAborted(signal);
@@ -279,7 +288,7 @@ async function observe(
 ): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await check())) {
-    if (signal.aborted) throw new NotObserved(`${what} (interrupted)`);
+    if (signal.aborted) throw new NotObserved(what);
     if (performance.now() > end) throw new NotObserved(`${what} (waited ${limitMs / 1000} s)`);
     await sleep(POLL_MS, signal);
   }
