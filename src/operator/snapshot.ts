@@ -11,6 +11,7 @@ import {
   type Service,
   withoutManagedFields,
 } from "../kube/mod.ts";
+import { trimContainerStatus } from "../replicas/mod.ts";
 
 /** What the caches knew about one DIJob. Shared with the reflectors, so never written to. */
 export interface JobSnapshot {
@@ -96,14 +97,7 @@ export function trimPod(pod: Pod): Pod {
     status: {
       ...(phase !== undefined && { phase }),
       ...(containerStatuses !== undefined && {
-        containerStatuses: containerStatuses.map(({ name, state = {} }) => ({
-          name,
-          state,
-          image: "",
-          imageID: "",
-          ready: false,
-          restartCount: 0,
-        })),
+        containerStatuses: containerStatuses.map(trimContainerStatus),
       }),
     },
   };

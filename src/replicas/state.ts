@@ -41,6 +41,12 @@ function mainStatusOf(pod: Pod): ContainerStatus | undefined {
   return pod.status?.containerStatuses?.find(({ name }) => name === main?.name);
 }
 
+/** What {@link workStateOf} reads of a container's status; the rest, which the type asks for, is left empty. */
+export function trimContainerStatus({ name, state }: ContainerStatus): ContainerStatus {
+  const empty = { image: "", imageID: "", ready: false, restartCount: 0 };
+  return { ...empty, name, ...(state && { state }) };
+}
+
 /** True when the pod's readiness condition holds. */
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) =>

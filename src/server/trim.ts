@@ -1,6 +1,7 @@
 /** Objects without what nobody here reads: the caches hold every job and replica of the cluster. */
 import { type DIJob, GROUP } from "../api/mod.ts";
-import type { Container, ContainerStatus, ObjectMeta, Pod, PodStatus } from "../kube/mod.ts";
+import type { Container, ObjectMeta, Pod, PodStatus } from "../kube/mod.ts";
+import { trimContainerStatus } from "../replicas/mod.ts";
 
 /** A pod's identity, ports, resources, addresses and health. */
 export function trimPod(pod: Pod): Pod {
@@ -35,10 +36,4 @@ function trimStatus({ phase, conditions, podIPs, containerStatuses }: PodStatus)
     ...(podIPs && { podIPs }),
     ...(containerStatuses && { containerStatuses: containerStatuses.map(trimContainerStatus) }),
   };
-}
-
-/** The type asks for more than what is read; what is not read is left empty. */
-function trimContainerStatus({ name, state }: ContainerStatus): ContainerStatus {
-  const empty = { image: "", imageID: "", ready: false, restartCount: 0 };
-  return { ...empty, name, ...(state && { state }) };
 }
