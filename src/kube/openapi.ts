@@ -545,6 +545,86 @@ export interface components {
             /** @description The maximum number of pods that can be unavailable during the update. Value can be an absolute number (ex: 5) or a percentage of desired pods (ex: 10%). Absolute number is calculated from percentage by rounding down. This can not be 0 if MaxSurge is 0. Defaults to 25%. Example: when this is set to 30%, the old ReplicaSet can be scaled down to 70% of desired pods immediately when the rolling update starts. Once new pods are ready, old ReplicaSet can be scaled down further, followed by scaling up the new ReplicaSet, ensuring that the total number of pods available at all times during the update is at least 70% of desired pods. */
             maxUnavailable?: components["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"];
         };
+        /** @description BoundObjectReference is a reference to an object that a token is bound to. */
+        "io.k8s.api.authentication.v1.BoundObjectReference": {
+            /** @description apiVersion is API version of the referent. */
+            apiVersion?: string;
+            /** @description kind of the referent. Valid kinds are 'Pod' and 'Secret'. */
+            kind?: string;
+            /** @description name of the referent. */
+            name?: string;
+            /** @description uid of the referent. */
+            uid?: string;
+        };
+        /** @description SelfSubjectReview contains the user information that the kube-apiserver has about the user making this request. When using impersonation, users will receive the user info of the user being impersonated.  If impersonation or request header authentication is used, any extra keys will have their case ignored and returned as lowercase. */
+        "io.k8s.api.authentication.v1.SelfSubjectReview": {
+            /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
+            apiVersion?: string;
+            /** @description Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds */
+            kind?: string;
+            /**
+             * @description metadata is standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+             * @default {}
+             */
+            metadata?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+            /**
+             * @description status is filled in by the server with the user attributes.
+             * @default {}
+             */
+            status?: components["schemas"]["io.k8s.api.authentication.v1.SelfSubjectReviewStatus"];
+        };
+        /** @description SelfSubjectReviewStatus is filled by the kube-apiserver and sent back to a user. */
+        "io.k8s.api.authentication.v1.SelfSubjectReviewStatus": {
+            /**
+             * @description userInfo is a set of attributes belonging to the user making this request.
+             * @default {}
+             */
+            userInfo?: components["schemas"]["io.k8s.api.authentication.v1.UserInfo"];
+        };
+        /** @description TokenRequest requests a token for a given service account. */
+        "io.k8s.api.authentication.v1.TokenRequest": {
+            /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
+            apiVersion?: string;
+            /** @description Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds */
+            kind?: string;
+            /**
+             * @description metadata is the standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+             * @default {}
+             */
+            metadata?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+            /**
+             * @description spec holds information about the request being evaluated
+             * @default {}
+             */
+            spec?: components["schemas"]["io.k8s.api.authentication.v1.TokenRequestSpec"];
+            /**
+             * @description status is filled in by the server and indicates whether the token can be authenticated.
+             * @default {}
+             */
+            status?: components["schemas"]["io.k8s.api.authentication.v1.TokenRequestStatus"];
+        };
+        /** @description TokenRequestSpec contains client provided parameters of a token request. */
+        "io.k8s.api.authentication.v1.TokenRequestSpec": {
+            /** @description audiences are the intendend audiences of the token. A recipient of a token must identify themself with an identifier in the list of audiences of the token, and otherwise should reject the token. A token issued for multiple audiences may be used to authenticate against any of the audiences listed but implies a high degree of trust between the target audiences. */
+            audiences?: string[];
+            /** @description boundObjectRef is a reference to an object that the token will be bound to. The token will only be valid for as long as the bound object exists. NOTE: The API server's TokenReview endpoint will validate the BoundObjectRef, but other audiences may not. Keep ExpirationSeconds small if you want prompt revocation. */
+            boundObjectRef?: components["schemas"]["io.k8s.api.authentication.v1.BoundObjectReference"];
+            /**
+             * Format: int64
+             * @description expirationSeconds is the requested duration of validity of the request. The token issuer may return a token with a different validity duration so a client needs to check the 'expiration' field in a response.
+             */
+            expirationSeconds?: number;
+        };
+        /** @description TokenRequestStatus is the result of a token request. */
+        "io.k8s.api.authentication.v1.TokenRequestStatus": {
+            /** @description expirationTimestamp is the time of expiration of the returned token. */
+            expirationTimestamp?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /**
+             * @description token is the opaque bearer token.
+             * @default
+             */
+            token?: string;
+        };
         /** @description TokenReview attempts to authenticate a token to a known user. Note: TokenReview requests may be cached by the webhook token authenticator plugin in the kube-apiserver. */
         "io.k8s.api.authentication.v1.TokenReview": {
             /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
@@ -615,12 +695,41 @@ export interface components {
             /** @description requirements is the parsed interpretation of a label selector. All requirements must be met for a resource instance to match the selector. Webhook implementations should handle requirements, but how to handle them is up to the webhook. Since requirements can only limit the request, it is safe to authorize as unlimited request if the requirements are not understood. */
             requirements?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement"][];
         };
+        /** @description LocalSubjectAccessReview checks whether or not a user or group can perform an action in a given namespace. Having a namespace scoped resource makes it much easier to grant namespace scoped policy that includes permissions checking. */
+        "io.k8s.api.authorization.v1.LocalSubjectAccessReview": {
+            /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
+            apiVersion?: string;
+            /** @description Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds */
+            kind?: string;
+            /**
+             * @description metadata is the standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+             * @default {}
+             */
+            metadata?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+            /**
+             * @description spec holds information about the request being evaluated.  spec.namespace must be equal to the namespace you made the request against.  If empty, it is defaulted.
+             * @default {}
+             */
+            spec: components["schemas"]["io.k8s.api.authorization.v1.SubjectAccessReviewSpec"];
+            /**
+             * @description status is filled in by the server and indicates whether the request is allowed or not
+             * @default {}
+             */
+            status?: components["schemas"]["io.k8s.api.authorization.v1.SubjectAccessReviewStatus"];
+        };
         /** @description NonResourceAttributes includes the authorization attributes available for non-resource requests to the Authorizer interface */
         "io.k8s.api.authorization.v1.NonResourceAttributes": {
             /** @description path is the URL path of the request */
             path?: string;
             /** @description verb is the standard HTTP verb */
             verb?: string;
+        };
+        /** @description NonResourceRule holds information that describes a rule for the non-resource */
+        "io.k8s.api.authorization.v1.NonResourceRule": {
+            /** @description nonResourceURLs is a set of partial urls that a user should have access to.  *s are allowed, but only as the full, final step in the path.  "*" means all. */
+            nonResourceURLs?: string[];
+            /** @description verbs is a list of kubernetes non-resource API verbs, like: get, post, put, delete, patch, head, options.  "*" means all. */
+            verbs: string[];
         };
         /** @description ResourceAttributes includes the authorization attributes available for resource requests to the Authorizer interface */
         "io.k8s.api.authorization.v1.ResourceAttributes": {
@@ -642,6 +751,20 @@ export interface components {
             verb?: string;
             /** @description version is the API Version of the Resource.  "*" means all. */
             version?: string;
+        };
+        /** @description ResourceRule is the list of actions the subject is allowed to perform on resources. The list ordering isn't significant, may contain duplicates, and possibly be incomplete. */
+        "io.k8s.api.authorization.v1.ResourceRule": {
+            /** @description apiGroups is the name of the APIGroup that contains the resources.  If multiple API groups are specified, any action requested against one of the enumerated resources in any API group will be allowed.  "*" means all. */
+            apiGroups?: string[];
+            /** @description resourceNames is an optional white list of names that the rule applies to.  An empty set means that everything is allowed.  "*" means all. */
+            resourceNames?: string[];
+            /**
+             * @description resources is a list of resources this rule applies to.  "*" means all in the specified apiGroups.
+             *      "*\/foo" represents the subresource 'foo' for all resources in the specified apiGroups.
+             */
+            resources?: string[];
+            /** @description verbs is a list of kubernetes resource API verbs, like: get, list, watch, create, update, delete, proxy.  "*" means all. */
+            verbs: string[];
         };
         /** @description SelfSubjectAccessReview checks whether or the current user can perform an action.  Not filling in a spec.namespace means "in all namespaces".  Self is a special case, because users should always be able to check whether they can perform an action */
         "io.k8s.api.authorization.v1.SelfSubjectAccessReview": {
@@ -671,6 +794,33 @@ export interface components {
             nonResourceAttributes?: components["schemas"]["io.k8s.api.authorization.v1.NonResourceAttributes"];
             /** @description resourceAttributes describes information for a resource access request */
             resourceAttributes?: components["schemas"]["io.k8s.api.authorization.v1.ResourceAttributes"];
+        };
+        /** @description SelfSubjectRulesReview enumerates the set of actions the current user can perform within a namespace. The returned list of actions may be incomplete depending on the server's authorization mode, and any errors experienced during the evaluation. SelfSubjectRulesReview should be used by UIs to show/hide actions, or to quickly let an end user reason about their permissions. It should NOT Be used by external systems to drive authorization decisions as this raises confused deputy, cache lifetime/revocation, and correctness concerns. SubjectAccessReview, and LocalAccessReview are the correct way to defer authorization decisions to the API server. */
+        "io.k8s.api.authorization.v1.SelfSubjectRulesReview": {
+            /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
+            apiVersion?: string;
+            /** @description Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds */
+            kind?: string;
+            /**
+             * @description metadata is the standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+             * @default {}
+             */
+            metadata?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+            /**
+             * @description spec holds information about the request being evaluated.
+             * @default {}
+             */
+            spec: components["schemas"]["io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec"];
+            /**
+             * @description status is filled in by the server and indicates the set of actions a user can perform.
+             * @default {}
+             */
+            status?: components["schemas"]["io.k8s.api.authorization.v1.SubjectRulesReviewStatus"];
+        };
+        /** @description SelfSubjectRulesReviewSpec defines the specification for SelfSubjectRulesReview. */
+        "io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec": {
+            /** @description namespace to evaluate rules for. Required. */
+            namespace?: string;
         };
         /** @description SubjectAccessReview checks whether or not a user or group can perform an action. */
         "io.k8s.api.authorization.v1.SubjectAccessReview": {
@@ -724,6 +874,62 @@ export interface components {
             evaluationError?: string;
             /** @description reason is optional.  It indicates why a request was allowed or denied. */
             reason?: string;
+        };
+        /** @description SubjectRulesReviewStatus contains the result of a rules check. This check can be incomplete depending on the set of authorizers the server is configured with and any errors experienced during evaluation. Because authorization rules are additive, if a rule appears in a list it's safe to assume the subject has that permission, even if that list is incomplete. */
+        "io.k8s.api.authorization.v1.SubjectRulesReviewStatus": {
+            /** @description evaluationError can appear in combination with Rules. It indicates an error occurred during rule evaluation, such as an authorizer that doesn't support rule evaluation, and that ResourceRules and/or NonResourceRules may be incomplete. */
+            evaluationError?: string;
+            /**
+             * @description incomplete is true when the rules returned by this call are incomplete. This is most commonly encountered when an authorizer, such as an external authorizer, doesn't support rules evaluation.
+             * @default false
+             */
+            incomplete: boolean;
+            /** @description nonResourceRules is the list of actions the subject is allowed to perform on non-resources. The list ordering isn't significant, may contain duplicates, and possibly be incomplete. */
+            nonResourceRules: components["schemas"]["io.k8s.api.authorization.v1.NonResourceRule"][];
+            /** @description resourceRules is the list of actions the subject is allowed to perform on resources. The list ordering isn't significant, may contain duplicates, and possibly be incomplete. */
+            resourceRules: components["schemas"]["io.k8s.api.authorization.v1.ResourceRule"][];
+        };
+        /** @description Scale represents a scaling request for a resource. */
+        "io.k8s.api.autoscaling.v1.Scale": {
+            /** @description APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources */
+            apiVersion?: string;
+            /** @description Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds */
+            kind?: string;
+            /**
+             * @description Standard object metadata; More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata.
+             * @default {}
+             */
+            metadata?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+            /**
+             * @description spec defines the behavior of the scale. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#spec-and-status.
+             * @default {}
+             */
+            spec?: components["schemas"]["io.k8s.api.autoscaling.v1.ScaleSpec"];
+            /**
+             * @description status is the current status of the scale. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#spec-and-status. Read-only.
+             * @default {}
+             */
+            status?: components["schemas"]["io.k8s.api.autoscaling.v1.ScaleStatus"];
+        };
+        /** @description ScaleSpec describes the attributes of a scale subresource. */
+        "io.k8s.api.autoscaling.v1.ScaleSpec": {
+            /**
+             * Format: int32
+             * @description replicas is the desired number of instances for the scaled object.
+             * @default 0
+             */
+            replicas?: number;
+        };
+        /** @description ScaleStatus represents the current status of a scale subresource. */
+        "io.k8s.api.autoscaling.v1.ScaleStatus": {
+            /**
+             * Format: int32
+             * @description replicas is the actual number of observed instances of the scaled object.
+             * @default 0
+             */
+            replicas: number;
+            /** @description selector is the label query over pods that should match the replicas count. This is same as the label selector but in the string format to avoid introspection by clients. The string will be in the same format as the query-param syntax. More info about label selectors: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ */
+            selector?: string;
         };
         /** @description Lease defines a lease concept. */
         "io.k8s.api.coordination.v1.Lease": {

@@ -1,6 +1,6 @@
-/** Creating objects. */
-import { ABSENT, ANY, created, invalid, notFound, refused, whole } from "./expected.ts";
-import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
+/** Creating objects: names, metadata, options. */
+import { ABSENT, ANY, badRequest, created, invalid, notFound, refused } from "./expected.ts";
+import { configMap, DIENGINE, dijob, eventBeside, lease, object } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const SUBDOMAIN =
@@ -11,6 +11,16 @@ const LABEL_VALUE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', " +
   "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or " +
   "'12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const NAME_PART =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
+  "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is " +
+  "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_KEY =
+  "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end " +
+  "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for " +
+  "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix " +
+  "and '/' (e.g. 'example.com/MyName')";
+const LONG = "a".repeat(254);
 
 const ROWS: readonly Expectation[] = [
   {
@@ -83,22 +93,6 @@ const ROWS: readonly Expectation[] = [
       "Invalid",
       "metadata.name",
       `Invalid value: "Big_Name": ${SUBDOMAIN}`,
-    ]),
-  },
-  {
-    it: "takes a service whose name starts with a digit",
-    send: "POST services",
-    body: service("1st"),
-    answers: created({ metadata: { name: "1st" } }),
-  },
-  {
-    it: "refuses a service whose name has a dot",
-    send: "POST services",
-    body: service("a.b"),
-    answers: invalid("Service", "a.b", [
-      "Invalid",
-      "metadata.name",
-      'Invalid value: "a.b": must not contain dots',
     ]),
   },
   {
@@ -177,121 +171,10 @@ const ROWS: readonly Expectation[] = [
     ),
   },
   {
-    it: "refuses an object of another kind than the path's",
-    send: "POST configmaps",
-    body: { ...configMap("a"), kind: "Secret" },
-    answers: refused(
-      400,
-      "BadRequest",
-      /^Secret in version "v1" cannot be handled as a ConfigMap: converting .* unknown conversion$/,
-    ),
-  },
-  {
     it: "refuses an object for a namespace that is not there",
     send: "POST /api/v1/namespaces/nowhere/configmaps",
     body: configMap("a"),
     answers: notFound("namespaces", "nowhere"),
-  },
-  {
-    it: "warns of an unknown field",
-    send: "POST configmaps",
-    body: { ...configMap("a"), datum: 1 },
-    answers: {
-      status: 201,
-      body: { datum: ABSENT },
-      headers: { warning: '299 - "unknown field \\"datum\\""' },
-    },
-  },
-  {
-    it: "refuses an unknown field with fieldValidation=Strict",
-    send: "POST configmaps?fieldValidation=Strict",
-    body: { ...configMap("a"), datum: 1 },
-    answers: refused(
-      400,
-      "BadRequest",
-      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datum"',
-    ),
-  },
-  {
-    it: "says nothing of an unknown field with fieldValidation=Ignore",
-    send: "POST configmaps?fieldValidation=Ignore",
-    body: { ...configMap("a"), datum: 1 },
-    answers: { status: 201, body: { datum: ABSENT }, headers: { warning: null } },
-  },
-  {
-    it: "refuses a field that is there twice with fieldValidation=Strict",
-    send: "POST configmaps?fieldValidation=Strict",
-    body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","x":"2"}}',
-    answers: refused(
-      400,
-      "BadRequest",
-      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.x"',
-    ),
-  },
-  {
-    it: "refuses an unknown value of fieldValidation",
-    send: "POST configmaps?fieldValidation=Maybe",
-    body: configMap("a"),
-    answers: invalid("CreateOptions.meta.k8s.io", "", [
-      "NotSupported",
-      "fieldValidation",
-      'Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"',
-    ]),
-  },
-  {
-    it: "stores nothing with dryRun=All",
-    send: "POST configmaps?dryRun=All",
-    body: configMap("a"),
-    answers: created({ metadata: { name: "a", uid: ANY } }),
-    then: [{ send: "GET configmaps/a", answers: notFound("configmaps", "a") }],
-  },
-  {
-    it: "refuses an unknown value of dryRun",
-    send: "POST configmaps?dryRun=Some",
-    body: configMap("a"),
-    answers: invalid("CreateOptions.meta.k8s.io", "", [
-      "NotSupported",
-      "dryRun",
-      'Unsupported value: ["Some"]: supported values: "All"',
-    ]),
-  },
-  {
-    it: "refuses a value of another type",
-    send: "POST configmaps",
-    body: configMap("a", { x: 1 }),
-    answers: refused(
-      400,
-      "BadRequest",
-      'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number ' +
-        "into Go struct field ConfigMap.data of type string",
-    ),
-  },
-  {
-    it: "refuses a body that is no JSON",
-    send: "POST configmaps",
-    body: '{"apiVersion":',
-    answers: refused(
-      400,
-      "BadRequest",
-      /^the object provided is unrecognized \(must be of type ConfigMap\): couldn\'t get version\/kind; json parse error: .* \(\{"apiVersion":\)$/,
-    ),
-  },
-  {
-    it: "refuses an empty body",
-    send: "POST configmaps",
-    body: "",
-    answers: refused(
-      400,
-      "BadRequest",
-      /^the object provided is unrecognized \(must be of type ConfigMap\): couldn't get version\/kind; json parse error: .* \(<empty>\)$/,
-    ),
-  },
-  {
-    it: "takes YAML",
-    send: "POST configmaps",
-    type: "application/yaml",
-    body: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: '1'}\n",
-    answers: created({ metadata: { name: "a" }, data: { x: "1" } }),
   },
   {
     it: "takes a generation of 1 for a custom resource",
@@ -300,114 +183,174 @@ const ROWS: readonly Expectation[] = [
     answers: created({ metadata: { generation: 1 } }),
   },
   {
-    it: "fills in what a pod leaves open",
-    send: "POST pods",
-    body: pod("a", {
-      containers: [{ name: "main", image: "nowhere/none:1", ports: [{ containerPort: 80 }] }],
-    }),
-    answers: created(whole({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "a", generation: 1 },
-      spec: {
-        automountServiceAccountToken: false,
-        containers: [{
-          name: "main",
-          image: "nowhere/none:1",
-          imagePullPolicy: "IfNotPresent",
-          ports: [{ containerPort: 80, protocol: "TCP" }],
-          resources: {},
-          terminationMessagePath: "/dev/termination-log",
-          terminationMessagePolicy: "File",
-        }],
-        dnsPolicy: "ClusterFirst",
-        enableServiceLinks: true,
-        preemptionPolicy: "PreemptLowerPriority",
-        priority: 0,
-        restartPolicy: "Always",
-        schedulerName: "default-scheduler",
-        securityContext: {},
-        serviceAccount: "default",
-        serviceAccountName: "default",
-        terminationGracePeriodSeconds: 30,
-        tolerations: ["not-ready", "unreachable"].map((what) => ({
-          effect: "NoExecute",
-          key: `node.kubernetes.io/${what}`,
-          operator: "Exists",
-          tolerationSeconds: 300,
-        })),
-      },
-      status: { phase: "Pending", qosClass: "BestEffort" },
-    })),
+    it: "takes the name where there is one, and keeps generateName",
+    send: "POST configmaps",
+    body: configMap({ name: "a", generateName: "few-" }),
+    answers: created({ metadata: { name: "a", generateName: "few-" } }),
   },
   {
-    it: "ignores the status of a new pod",
-    send: "POST pods",
-    body: { ...pod("a"), status: { phase: "Running" } },
-    answers: created({ status: { phase: "Pending", qosClass: "BestEffort" } }),
-  },
-  {
-    it: "refuses a pod without containers",
-    send: "POST pods",
-    body: pod("a", { containers: [] }),
-    answers: invalid("Pod", "a", ["Required", "spec.containers", "Required value"]),
-  },
-  {
-    it: "names every mistake in a pod",
-    send: "POST pods",
-    body: pod("a", {
-      restartPolicy: "Sometimes",
-      containers: [{ name: "same", image: "i" }, { name: "same", image: "i" }],
-    }),
-    answers: invalid(
-      "Pod",
-      "a",
-      ["Duplicate", "spec.containers[1].name", 'Duplicate value: "same"'],
-      [
-        "NotSupported",
-        "spec.restartPolicy",
-        'Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
-      ],
-    ),
-  },
-  {
-    it: "refuses a pod with an unknown priority class",
-    send: "POST pods",
-    body: pod("a", { priorityClassName: "nope" }),
+    it: "refuses a generateName that no name can begin with",
+    send: "POST configmaps",
+    body: configMap({ generateName: "Bad_" }),
     answers: refused(
-      403,
-      "Forbidden",
-      'pods "a" is forbidden: no PriorityClass with name nope was found',
-      { name: "a", kind: "pods" },
+      422,
+      "Invalid",
+      /^ConfigMap "Bad_.{5}" is invalid: \[metadata.generateName: Invalid value: "Bad_": a lowercase RFC 1123 subdomain .*, metadata.name: Invalid value: "Bad_.{5}": a lowercase/,
+      ANY,
     ),
   },
   {
-    it: "fills in what a headless service leaves open",
-    send: "POST services",
-    body: service("a"),
-    answers: created({
-      spec: {
-        clusterIP: "None",
-        clusterIPs: ["None"],
-        internalTrafficPolicy: "Cluster",
-        ports: [{ port: 80, protocol: "TCP", targetPort: 80 }],
-        sessionAffinity: "None",
-        type: "ClusterIP",
-      },
-      status: whole({ loadBalancer: {} }),
+    it: "refuses a name of 254 letters",
+    send: "POST configmaps",
+    body: configMap(LONG),
+    answers: invalid("ConfigMap", LONG, [
+      "Invalid",
+      "metadata.name",
+      `Invalid value: "${LONG}": must be no more than 253 characters`,
+    ]),
+  },
+  {
+    it: "refuses a namespace whose name has a dot",
+    send: "POST /api/v1/namespaces",
+    body: object("v1", "Namespace", "a.b"),
+    answers: invalid("Namespace", "a.b", [
+      "Invalid",
+      "metadata.name",
+      'Invalid value: "a.b": must not contain dots',
+    ]),
+  },
+  {
+    it: "refuses a node with a bad name",
+    send: "POST /api/v1/nodes",
+    body: object("v1", "Node", "Bad_node"),
+    answers: invalid("Node", "Bad_node", [
+      "Invalid",
+      "metadata.name",
+      `Invalid value: "Bad_node": ${SUBDOMAIN}`,
+    ]),
+  },
+  {
+    it: "refuses a lease with a bad name",
+    send: "POST coordination.k8s.io/v1/leases",
+    body: lease("A b"),
+    answers: invalid("Lease.coordination.k8s.io", "A b", [
+      "Invalid",
+      "metadata.name",
+      `Invalid value: "A b": ${SUBDOMAIN}`,
+    ]),
+  },
+  {
+    it: "refuses a custom resource with a bad name",
+    send: `POST ${DIENGINE}/dijobs`,
+    body: dijob("Bad"),
+    answers: {
+      status: 422,
+      body: { details: { group: "diengine.opendilab.org", kind: "DIJob", name: "Bad" } },
+    },
+  },
+  {
+    it: "lets an event be called anything",
+    given: [configMap("a")],
+    send: "POST events",
+    body: eventBeside("a", "x..y"),
+    answers: created({ metadata: { name: "x..y" } }),
+  },
+  ...[
+    { key: "bad key", fault: NAME_PART },
+    { key: "a/b/c", fault: LABEL_KEY },
+    { key: "/x", fault: "prefix part must be non-empty" },
+    { key: "A_b/c", fault: `prefix part ${SUBDOMAIN}` },
+    { key: "k".repeat(64), fault: "name part must be no more than 63 bytes" },
+  ].map(({ key, fault }): Expectation => ({
+    it: `refuses a label called ${key}`,
+    send: "POST configmaps",
+    body: configMap({ name: "a", labels: { [key]: "v" } }),
+    answers: invalid("ConfigMap", "a", [
+      "Invalid",
+      "metadata.labels",
+      `Invalid value: "${key}": ${fault}`,
+    ]),
+  })),
+  {
+    it: "refuses a label value of 64 letters",
+    send: "POST configmaps",
+    body: configMap({ name: "a", labels: { k: "v".repeat(64) } }),
+    answers: invalid("ConfigMap", "a", [
+      "Invalid",
+      "metadata.labels",
+      `Invalid value: "${"v".repeat(64)}": must be no more than 63 bytes`,
+    ]),
+  },
+  {
+    it: "refuses a label that is no text",
+    send: "POST configmaps",
+    body: configMap({ name: "a", labels: { k: 1 } }),
+    answers: badRequest(
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number ' +
+        "into Go struct field ObjectMeta.metadata.labels of type string",
+    ),
+  },
+  {
+    it: "takes null for an empty label",
+    send: "POST configmaps",
+    body: configMap({ name: "a", labels: { k: null } }),
+    answers: created({ metadata: { labels: { k: "" } } }),
+  },
+  {
+    it: "refuses an annotation with a bad key",
+    send: "POST configmaps",
+    body: configMap({ name: "a", annotations: { "bad key": "v" } }),
+    answers: invalid("ConfigMap", "a", [
+      "Invalid",
+      "metadata.annotations",
+      `Invalid value: "bad key": ${NAME_PART}`,
+    ]),
+  },
+  {
+    it: "refuses annotations of more than 256 KiB",
+    send: "POST configmaps",
+    body: configMap({ name: "a", annotations: { k: "v".repeat(256 * 1024) } }),
+    answers: invalid("ConfigMap", "a", [
+      "TooLong",
+      "metadata.annotations",
+      "Too long: may not be more than 262144 bytes",
+    ]),
+  },
+  {
+    it: "refuses a finalizer of nobody's",
+    send: "POST configmaps",
+    body: configMap({ name: "a", finalizers: ["plain"] }),
+    answers: invalid("ConfigMap", "a", [
+      "Invalid",
+      "metadata.finalizers[0]",
+      'Invalid value: "plain": name is neither a standard finalizer name nor is it fully qualified',
+    ]),
+  },
+  {
+    it: "refuses an event as an owner",
+    send: "POST configmaps",
+    body: configMap({
+      name: "a",
+      ownerReferences: [{ apiVersion: "v1", kind: "Event", name: "e", uid: "u" }],
     }),
+    answers: invalid("ConfigMap", "a", [
+      "Invalid",
+      "metadata.ownerReferences",
+      'Invalid value: {"apiVersion":"v1","kind":"Event","name":"e","uid":"u"}: ' +
+      "/v1, Kind=Event is disallowed from being an owner",
+    ]),
   },
   {
-    it: "gives a service an address of the cluster",
-    send: "POST services",
-    body: service("a", { clusterIP: undefined }),
-    answers: created({ spec: { clusterIP: /^10\.\d+\.\d+\.\d+$/, clusterIPs: [/^10\./] } }),
-  },
-  {
-    it: "refuses a service without ports unless it is headless",
-    send: "POST services",
-    body: service("a", { clusterIP: undefined, ports: [] }),
-    answers: invalid("Service", "a", ["Required", "spec.ports", "Required value"]),
+    it: "takes no time of deletion",
+    send: "POST configmaps",
+    body: configMap({
+      name: "a",
+      deletionTimestamp: "2030-01-01T00:00:00Z",
+      deletionGracePeriodSeconds: 4,
+    }),
+    answers: created({
+      metadata: { deletionTimestamp: ABSENT, deletionGracePeriodSeconds: ABSENT },
+    }),
   },
 ];
 

@@ -1,19 +1,10 @@
 /** Deleting objects, and what goes along. */
-import { ABSENT, ANY, conflict, invalid, notFound, ok, refused } from "./expected.ts";
-import type { Body, FromSeen } from "./exchange.ts";
-import { configMap, DIENGINE, dijob, ownedBy, pod } from "./objects.ts";
+import { ANY, conflict, invalid, notFound, ok, refused } from "./expected.ts";
+import type { Body } from "./exchange.ts";
+import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const FINALIZER = "contract.opendilab.org/hold";
-
-/** A ConfigMap owned by another object of the row. */
-function owned(
-  name: string,
-  owner: string,
-  more: Readonly<Record<string, unknown>> = {},
-): FromSeen<Body> {
-  return (seen) => configMap({ name, ownerReferences: [ownedBy(seen(owner), more)] });
-}
 
 function options(more: Readonly<Record<string, unknown>>): Body {
   return { apiVersion: "v1", kind: "DeleteOptions", ...more };
@@ -199,115 +190,6 @@ const ROWS: readonly Expectation[] = [
     then: [{ send: "PATCH configmaps/a", type: "merge", body: { metadata: { finalizers: null } } }],
   },
   {
-    it: "takes along what the object owns",
-    given: [configMap("a"), owned("b", "a"), owned("c", "b"), owned("d", "c")],
-    send: "DELETE configmaps/a",
-    answers: ok({ status: "Success" }),
-    then: ["b", "c", "d"].map((name) => ({
-      send: `GET configmaps/${name}`,
-      answers: notFound("configmaps", name),
-      eventually: true,
-    })),
-  },
-  {
-    it: "takes a pod along that a custom resource owns",
-    given: [
-      dijob("a"),
-      (seen) => pod({ name: "b", ownerReferences: [ownedBy(seen("a"), { controller: true })] }),
-    ],
-    send: `DELETE ${DIENGINE}/dijobs/a`,
-    answers: ok({ status: "Success" }),
-    then: [{ send: "GET pods/b", answers: notFound("pods", "b"), eventually: true }],
-  },
-  {
-    it: "leaves what has another owner, without the one that went",
-    given: [
-      configMap("a"),
-      configMap("b"),
-      (seen) => configMap({ name: "c", ownerReferences: [ownedBy(seen("a")), ownedBy(seen("b"))] }),
-    ],
-    send: "DELETE configmaps/a",
-    answers: ok({ status: "Success" }),
-    then: [{
-      send: "GET configmaps/c",
-      answers: ok({ metadata: { ownerReferences: [{ name: "b" }] } }),
-      eventually: true,
-    }],
-  },
-  {
-    it: "leaves orphans, freed of their owner",
-    given: [configMap("a"), owned("b", "a")],
-    send: "DELETE configmaps/a?propagationPolicy=Orphan",
-    answers: ok(),
-    then: [
-      { send: "GET configmaps/a", answers: notFound("configmaps", "a"), eventually: true },
-      {
-        send: "GET configmaps/b",
-        answers: ok({ metadata: { ownerReferences: ABSENT } }),
-        eventually: true,
-      },
-    ],
-  },
-  {
-    it: "in the foreground, keeps the owner until its dependents are gone",
-    given: [
-      configMap("a"),
-      (seen) =>
-        configMap({
-          name: "b",
-          finalizers: [FINALIZER],
-          ownerReferences: [ownedBy(seen("a"), { blockOwnerDeletion: true })],
-        }),
-    ],
-    send: "DELETE configmaps/a?propagationPolicy=Foreground",
-    answers: ok({ metadata: { finalizers: ["foregroundDeletion"], deletionTimestamp: ANY } }),
-    then: [
-      {
-        send: "GET configmaps/b",
-        answers: ok({ metadata: { deletionTimestamp: ANY } }),
-        eventually: true,
-      },
-      {
-        send: "GET configmaps/a",
-        answers: ok({ metadata: { finalizers: ["foregroundDeletion"] } }),
-      },
-      { send: "PATCH configmaps/b", type: "merge", body: { metadata: { finalizers: null } } },
-      { send: "GET configmaps/a", answers: notFound("configmaps", "a"), eventually: true },
-    ],
-  },
-  {
-    it: "takes an object whose owner never was",
-    after: [{
-      send: "POST configmaps",
-      body: configMap({
-        name: "a",
-        ownerReferences: [{
-          apiVersion: "v1",
-          kind: "ConfigMap",
-          name: "none",
-          uid: "00000000-0000-0000-0000-000000000000",
-        }],
-      }),
-    }],
-    send: "GET configmaps/a",
-    answers: notFound("configmaps", "a"),
-    eventually: true,
-  },
-  {
-    it: "takes an object whose owner is a namesake of the one that it names",
-    given: [
-      configMap("a"),
-      (seen) =>
-        configMap({
-          name: "b",
-          ownerReferences: [{ ...ownedBy(seen("a")), uid: "00000000-0000-0000-0000-000000000000" }],
-        }),
-    ],
-    send: "GET configmaps/b",
-    answers: notFound("configmaps", "b"),
-    eventually: true,
-  },
-  {
     it: "removes all objects of a kind that a selector takes",
     given: [
       configMap({ name: "a", labels: { x: "1" } }),
@@ -330,6 +212,113 @@ const ROWS: readonly Expectation[] = [
     send: "DELETE configmaps/a",
     body: { apiVersion: "v1", kind: "Pod" },
     answers: refused(400, "BadRequest", /^no kind "Pod" is registered for version "v1"/),
+  },
+  {
+    it: "refuses both ways of saying what happens to dependents at once",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    body: options({ orphanDependents: true, propagationPolicy: "Orphan" }),
+    answers: invalid("DeleteOptions.meta.k8s.io", "", [
+      "Invalid",
+      "propagationPolicy",
+      'Invalid value: "Orphan": orphanDependents and deletionPropagation cannot be both set',
+    ]),
+  },
+  {
+    it: "refuses an unknown dryRun",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    body: options({ dryRun: ["Some"] }),
+    answers: invalid("DeleteOptions.meta.k8s.io", "", [
+      "NotSupported",
+      "dryRun",
+      'Unsupported value: ["Some"]: supported values: "All"',
+    ]),
+  },
+  {
+    it: "refuses a grace period that is no number",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    body: options({ gracePeriodSeconds: "soon" }),
+    answers: refused(
+      400,
+      "BadRequest",
+      "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+    ),
+  },
+  {
+    it: "refuses options of another content type",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    type: "text/plain",
+    body: options({}),
+    answers: { status: 415, body: { reason: "UnsupportedMediaType" } },
+  },
+  {
+    it: "keeps a finalizer through a second delete",
+    given: [configMap({ name: "a", finalizers: [FINALIZER] })],
+    after: [{ send: "DELETE configmaps/a" }],
+    send: "DELETE configmaps/a",
+    answers: ok({ metadata: { finalizers: [FINALIZER] } }),
+    then: [{
+      send: "PATCH configmaps/a",
+      type: "json",
+      body: [{ op: "remove", path: "/metadata/finalizers/0" }],
+    }, { send: "GET configmaps/a", answers: notFound("configmaps", "a") }],
+  },
+  {
+    it: "removes a page of a kind's objects",
+    given: ["a", "b"].map((name) => configMap({ name, labels: { x: "1" } })),
+    send: "DELETE configmaps?labelSelector=x&limit=1",
+    answers: ok({ metadata: { continue: /./ }, items: [{ metadata: { name: "a" } }] }),
+    then: [
+      { send: "GET configmaps/a", answers: notFound("configmaps", "a") },
+      { send: "GET configmaps/b", answers: ok() },
+    ],
+  },
+  {
+    it: "removes none of a kind's objects with dryRun=All",
+    given: ["a", "b"].map((name) => configMap({ name, labels: { x: "1" } })),
+    send: "DELETE configmaps?labelSelector=x&dryRun=All",
+    answers: ok({ items: [{ metadata: { name: "a" } }, { metadata: { name: "b" } }] }),
+    then: [{ send: "GET configmaps/a", answers: ok() }],
+  },
+  {
+    it: "refuses to remove a kind's objects that are not the one with a uid",
+    given: [configMap({ name: "a", labels: { x: "1" } })],
+    send: "DELETE configmaps?labelSelector=x",
+    body: options({ preconditions: { uid: "other" } }),
+    answers: { status: 409, body: { reason: "Conflict" } },
+    then: [{ send: "GET configmaps/a", answers: ok() }],
+  },
+  {
+    it: "lets finalizers hold some of a kind's objects",
+    given: [
+      configMap({ name: "a", labels: { x: "1" }, finalizers: [FINALIZER] }),
+      configMap({ name: "b", labels: { x: "1" } }),
+    ],
+    send: "DELETE configmaps?labelSelector=x",
+    answers: ok({ items: [{ metadata: { name: "a" } }, { metadata: { name: "b" } }] }),
+    then: [
+      { send: "GET configmaps/a", answers: ok({ metadata: { deletionTimestamp: ANY } }) },
+      { send: "GET configmaps/b", answers: notFound("configmaps", "b") },
+      { send: "PATCH configmaps/a", type: "merge", body: { metadata: { finalizers: null } } },
+    ],
+  },
+  {
+    it: "gives a service, a secret and a lease back each in its way",
+    given: [service("a")],
+    after: [
+      { send: "POST secrets", body: { metadata: { name: "a" } } },
+      { send: "POST coordination.k8s.io/v1/leases", body: { metadata: { name: "a" }, spec: {} } },
+      { send: "DELETE secrets/a", answers: ok({ kind: "Status", details: { kind: "secrets" } }) },
+      {
+        send: "DELETE coordination.k8s.io/v1/leases/a",
+        answers: ok({ kind: "Status", details: { group: "coordination.k8s.io", kind: "leases" } }),
+      },
+    ],
+    send: "DELETE services/a",
+    answers: ok({ kind: "Service", metadata: { name: "a" } }),
   },
 ];
 

@@ -1,5 +1,5 @@
 /** Requests that nothing answers, and how that is said. */
-import { ABSENT, notFound, ok, refused } from "./expected.ts";
+import { ABSENT, created, notFound, ok, refused } from "./expected.ts";
 import { configMap, DIENGINE } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
@@ -10,21 +10,19 @@ const NOT_ALLOWED = refused(
   "the server does not allow this method on the requested resource",
   {},
 );
-const UNAUTHORIZED = refused(401, "Unauthorized", "Unauthorized");
 
+const UNKNOWN_FORMAT = refused(
+  415,
+  "UnsupportedMediaType",
+  "the body of the request was in an unknown format - accepted media types include: " +
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+);
+const TOO_LARGE = refused(
+  413,
+  "RequestEntityTooLarge",
+  "Request entity too large: limit is 3145728",
+);
 const ROWS: readonly Expectation[] = [
-  {
-    it: "refuses an unknown token",
-    send: "GET configmaps",
-    headers: { authorization: "Bearer wrong" },
-    answers: UNAUTHORIZED,
-  },
-  {
-    it: "answers health checks without a token",
-    send: "GET /readyz",
-    headers: { authorization: "" },
-    answers: ok("ok"),
-  },
   { it: "says that it lives", send: "GET /livez", answers: ok("ok") },
   {
     it: "tells its version",
@@ -135,6 +133,77 @@ const ROWS: readonly Expectation[] = [
     it: "refuses limits that are no numbers",
     send: "GET configmaps?limit=many",
     answers: { status: 400, body: { kind: "Status", reason: "BadRequest", details: ABSENT } },
+  },
+  ...["POST configmaps", "PUT configmaps/a"].map((send): Expectation => ({
+    it: `refuses ${send} of more than 3 MiB`,
+    send,
+    body: () => JSON.stringify(configMap("a", { x: "y".repeat(3 * 1024 * 1024) })),
+    answers: TOO_LARGE,
+  })),
+  {
+    it: "refuses a patch of more than 3 MiB",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: () => JSON.stringify({ data: { x: "y".repeat(3 * 1024 * 1024) } }),
+    answers: TOO_LARGE,
+  },
+  ...["nonsense", "application/x-www-form-urlencoded", "application/merge-patch+json"].map((
+    type,
+  ): Expectation => ({
+    it: `refuses a body of type ${type}`,
+    send: "POST configmaps",
+    type,
+    body: "{}",
+    answers: UNKNOWN_FORMAT,
+  })),
+  {
+    it: "refuses to replace an object by a patch",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    type: "merge",
+    body: {},
+    answers: UNKNOWN_FORMAT,
+  },
+  {
+    it: "refuses to patch by an object",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "application/json",
+    body: configMap("a"),
+    answers: refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", {}),
+  },
+  {
+    it: "refuses to delete with a body of an unknown media type",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    type: "text/plain",
+    body: "x",
+    answers: UNKNOWN_FORMAT,
+    then: [{ send: "GET configmaps/a", answers: ok() }],
+  },
+  {
+    it: "refuses to delete with a body that is no JSON",
+    given: [configMap("a")],
+    send: "DELETE configmaps/a",
+    body: "{",
+    answers: refused(
+      400,
+      "BadRequest",
+      /^couldn't get version\/kind; json parse error: /,
+    ),
+  },
+  {
+    it: "takes a body whose type has parameters",
+    send: "POST configmaps",
+    type: "application/json; charset=utf-8",
+    body: configMap("a"),
+    answers: created({ metadata: { name: "a" } }),
+  },
+  {
+    it: "refuses a method that nobody knows",
+    send: "FOO configmaps",
+    answers: NOT_ALLOWED,
   },
 ];
 

@@ -34,7 +34,7 @@ export interface Exchange {
   /** Content type of the body; `merge`, `json`, `strategic` and `apply` name those of patches. */
   readonly type?: string;
   readonly accept?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: FromSeen<Readonly<Record<string, string>>>;
   /** Absent: any success. A function may look at what was seen before. */
   readonly answers?: FromSeen<ExpectedAnswer>;
   /** Whether to ask again until the answer is as expected: what controllers do takes its time. */
@@ -84,7 +84,7 @@ export class Scene {
       headers: {
         ...(type !== undefined && { "content-type": PATCH_TYPES[type] ?? type }),
         ...(accept !== undefined && { accept }),
-        ...headers,
+        ...this.resolve(headers ?? {}),
       },
     });
     const expected = answers === undefined

@@ -1,5 +1,6 @@
 /** What an answer must look like, and how it is compared. */
 import { deepStrictEqual } from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { HttpAnswer } from "../support/http_api.ts";
 
 /** In place of a value: there must be one, whichever. */
@@ -18,17 +19,15 @@ export function whole(value: unknown): Whole {
   return new Whole(value);
 }
 
-interface NamedItem {
-  readonly name: string;
-  readonly [field: string]: unknown;
-}
+type Item = Readonly<Record<string, unknown>>;
+
 class Named {
-  constructor(readonly items: readonly NamedItem[]) {}
+  constructor(readonly items: readonly Item[], readonly by: string) {}
 }
 
-/** A list that has these items, found by their names, and maybe others, in any order. */
-export function named(items: readonly NamedItem[]): Named {
-  return new Named(items);
+/** A list that has these items, found by their names (or another field), and maybe others, in any order. */
+export function named(items: readonly Item[], by = "name"): Named {
+  return new Named(items, by);
 }
 
 /**
@@ -79,6 +78,10 @@ export function refused(
   return { status, body: whole(body) };
 }
 
+export function badRequest(message: string | RegExp): ExpectedAnswer {
+  return refused(400, "BadRequest", message);
+}
+
 export function notFound(resource: string, name: string): ExpectedAnswer {
   const message = `${resource} "${name}" not found`;
   return refused(404, "NotFound", message, detailsOf(resource, name));
@@ -127,7 +130,7 @@ function detailsOf(type: string, name: string): StatusDetails {
   return {
     ...(name !== "" && { name }),
     ...(dot !== -1 && { group: type.slice(dot + 1) }),
-    kind: dot === -1 ? type : type.slice(0, dot),
+    ...(type !== "" && { kind: dot === -1 ? type : type.slice(0, dot) }),
   };
 }
 
@@ -176,8 +179,8 @@ function project(found: unknown, expected: unknown, wholly: boolean): unknown {
   if (expected instanceof Whole) return project(withoutVolatile(found), expected.value, true);
   if (expected instanceof Named) {
     const items: unknown[] = Array.isArray(found) ? found : [];
-    const wanted = expected.items.map(({ name }) =>
-      items.find((item) => isRecord(item) && item["name"] === name)
+    const wanted = expected.items.map(({ [expected.by]: name }) =>
+      items.find((item) => isRecord(item) && isDeepStrictEqual(item[expected.by], name))
     );
     return project(wanted, expected.items, wholly);
   }

@@ -1,10 +1,9 @@
 /** Listing objects: selectors, pages, tables, versions. */
-import { ABSENT, ANY, EMPTY, invalid, notFound, ok, refused } from "./expected.ts";
-import { configMap, DIENGINE, dijob, pod } from "./objects.ts";
 import type { Body, FromSeen } from "./exchange.ts";
+import { ABSENT, ANY, notFound, ok, refused } from "./expected.ts";
+import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
-const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io";
 const PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
 const PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
@@ -137,163 +136,6 @@ const ROWS: readonly Expectation[] = [
     answers: refused(400, "BadRequest", /field label not supported: spec\.group/),
   },
   {
-    it: "gives pages, and says how much is left",
-    given: ["a", "b", "c"].map((name) => configMap(name)),
-    send: "GET configmaps?limit=2",
-    answers: ok({ metadata: { continue: /./, remainingItemCount: ANY }, items: [ANY, ANY] }),
-  },
-  {
-    it: "goes on where a page ended, in the list's old version",
-    after: [
-      ...["a", "b", "c"].map((name) => ({ send: `POST ${DIENGINE}/dijobs`, body: dijob(name) })),
-      {
-        send: `GET ${DIENGINE}/dijobs?limit=2`,
-        answers: ok({
-          metadata: { remainingItemCount: 1 },
-          items: [{ metadata: { name: "a" } }, { metadata: { name: "b" } }],
-        }),
-      },
-      { send: `POST ${DIENGINE}/dijobs`, body: dijob("d") },
-    ],
-    send: (seen) =>
-      `GET ${DIENGINE}/dijobs?limit=2&continue=${
-        encodeURIComponent(seen("DIJobList").metadata.continue as string)
-      }`,
-    answers: (seen) =>
-      ok({
-        metadata: {
-          resourceVersion: seen("DIJobList").metadata.resourceVersion,
-          continue: EMPTY,
-          remainingItemCount: ABSENT,
-        },
-        items: [{ metadata: { name: "c" } }],
-      }),
-  },
-  {
-    it: "does not count what is left behind a selector",
-    given: ["a", "b", "c"].map((name) => configMap({ name, labels: { x: "1" } })),
-    send: "GET configmaps?limit=1&labelSelector=x",
-    answers: ok({
-      metadata: { continue: /./, remainingItemCount: ABSENT },
-      items: [{ metadata: { name: "a" } }],
-    }),
-  },
-  {
-    it: "refuses a continue token that is none of its own",
-    send: "GET configmaps?limit=1&continue=nonsense",
-    answers: refused(400, "BadRequest", /^invalid continue token: /),
-  },
-  {
-    it: "gives a list at least as new as a version",
-    given: [configMap("a")],
-    send: (seen) => `GET configmaps?${OWN}&resourceVersion=${seen("a").metadata.resourceVersion}`,
-    answers: ok({ items: [{ metadata: { name: "a" } }] }),
-  },
-  {
-    it: "gives a list of exactly a version",
-    given: [configMap("a"), configMap("b")],
-    send: (seen) =>
-      `GET configmaps?${OWN}&resourceVersionMatch=Exact&resourceVersion=${
-        seen("a").metadata.resourceVersion
-      }`,
-    answers: (seen) =>
-      ok({
-        metadata: { resourceVersion: seen("a").metadata.resourceVersion },
-        items: [{ metadata: { name: "a" } }],
-      }),
-  },
-  {
-    it: "refuses resourceVersionMatch without a version",
-    send: "GET configmaps?resourceVersionMatch=Exact",
-    answers: invalid("ListOptions.meta.k8s.io", "", [
-      "Forbidden",
-      "resourceVersionMatch",
-      "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-    ]),
-  },
-  {
-    it: "asks for patience about a version that is yet to come",
-    send: "GET configmaps?resourceVersion=999999999",
-    answers: {
-      status: 504,
-      body: {
-        reason: "Timeout",
-        message: /^Timeout: Too large resource version: 999999999, current: \d+$/,
-      },
-    },
-  },
-  {
-    it: "refuses a version that is no number",
-    send: "GET configmaps?resourceVersion=x",
-    answers: { status: 400, body: { kind: "Status", message: /x/ } },
-  },
-  {
-    it: "gives pods as a table",
-    given: [pod("a", { nodeName: "n1" })],
-    send: "GET pods",
-    accept: TABLE,
-    answers: ok({
-      kind: "Table",
-      apiVersion: "meta.k8s.io/v1",
-      columnDefinitions: [
-        "Name",
-        "Ready",
-        "Status",
-        "Restarts",
-        "Age",
-        "IP",
-        "Node",
-        "Nominated Node",
-        "Readiness Gates",
-      ].map((name) => ({ name })),
-      rows: [{
-        cells: ["a", "0/1", "Pending", "0", /^\d+s$/, "<none>", "n1", "<none>", "<none>"],
-        object: { kind: "PartialObjectMetadata", metadata: { name: "a" } },
-      }],
-    }),
-  },
-  {
-    it: "gives custom resources as a table with the definition's columns",
-    given: [dijob("a")],
-    after: [{
-      send: `PATCH ${DIENGINE}/dijobs/a/status`,
-      type: "merge",
-      body: { status: { phase: "Running" } },
-    }],
-    send: `GET ${DIENGINE}/dijobs`,
-    accept: TABLE,
-    answers: ok({
-      columnDefinitions: [{ name: "Name", type: "string", format: "name" }, {
-        name: "Phase",
-        type: "string",
-      }, { name: "Age", type: "date" }],
-      rows: [{ cells: ["a", "Running", /^\d+s$/] }],
-    }),
-  },
-  {
-    it: "gives one object as a table",
-    given: [configMap("a", { x: "1", y: "2" })],
-    send: "GET configmaps/a?includeObject=Object",
-    accept: TABLE,
-    answers: ok({
-      rows: [{ cells: ["a", 2, /^\d+s$/], object: { kind: "ConfigMap", data: { x: "1" } } }],
-    }),
-  },
-  {
-    it: "leaves the object out of a table when asked to",
-    given: [configMap("a")],
-    send: `GET configmaps?${OWN}&includeObject=None`,
-    accept: TABLE,
-    answers: ok({ rows: [{ cells: ["a", 0, ANY], object: null }] }),
-  },
-  {
-    it: "takes the first media type that it can give",
-    given: [configMap("a")],
-    send: `GET configmaps?${OWN}`,
-    accept: `${TABLE},application/json`,
-    answers: ok({ kind: "Table" }),
-  },
-  {
     it: "gives the metadata alone",
     given: [configMap("a", { x: "1" })],
     send: "GET configmaps/a",
@@ -325,6 +167,98 @@ const ROWS: readonly Expectation[] = [
     it: "says so when one object is not there",
     send: `GET ${DIENGINE}/dijobs/a`,
     answers: notFound("dijobs.diengine.opendilab.org", "a"),
+  },
+  ...[
+    ["a===b", "unable to parse requirement: found '=', expected: identifier"],
+    ["a in (b", "unable to parse requirement: found '', expected: ',' or ')'"],
+    ["a=b c", "found 'c', expected: ',' or 'end of string'"],
+    ["a,", "found '', expected: identifier after ','"],
+    ["!", "unable to parse requirement: found '', expected: identifier"],
+    [
+      "a>b",
+      "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer",
+    ],
+    [
+      "a=-b",
+      /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-b": a valid label must be/,
+    ],
+    ["-a", /^unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of/],
+  ].map(([selector, message]): Expectation => ({
+    it: `refuses the label selector ${selector}`,
+    send: `GET configmaps?${new URLSearchParams({ labelSelector: String(selector) })}`,
+    answers: refused(400, "BadRequest", message ?? ""),
+  })),
+  {
+    it: "refuses a field that no object of the kind is selected by",
+    send: "GET coordination.k8s.io/v1/leases?fieldSelector=spec.holderIdentity%3Dx",
+    answers: refused(
+      400,
+      "BadRequest",
+      '"spec.holderIdentity" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ),
+  },
+  {
+    it: "refuses a field selector that it cannot read",
+    send: "GET configmaps?fieldSelector=metadata.name",
+    answers: refused(
+      400,
+      "BadRequest",
+      "invalid selector: 'metadata.name'; can't understand 'metadata.name'",
+    ),
+  },
+  {
+    it: "takes secrets by type",
+    after: ["Opaque", "a.b/c"].map((type, index) => ({
+      send: "POST secrets",
+      body: { apiVersion: "v1", kind: "Secret", metadata: { name: `s${index}` }, type },
+    })),
+    send: "GET secrets?fieldSelector=type%3Da.b/c",
+    answers: ok({ items: [{ metadata: { name: "s1" } }] }),
+  },
+  {
+    it: "takes services by type",
+    given: [
+      service("a"),
+      service("b", { type: "ExternalName", clusterIP: undefined, externalName: "x.y" }),
+    ],
+    send: "GET services?fieldSelector=spec.type%3DExternalName",
+    answers: ok({ items: [{ metadata: { name: "b" } }] }),
+  },
+  {
+    it: "lists nothing in a namespace that is not there",
+    send: "GET /api/v1/namespaces/never-made/configmaps",
+    answers: ok({ kind: "ConfigMapList", items: [] }),
+  },
+  {
+    it: "refuses one object as a list of metadata",
+    given: [configMap("a")],
+    send: "GET configmaps/a",
+    accept: PARTIAL_LIST,
+    answers: refused(
+      406,
+      "NotAcceptable",
+      "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)",
+    ),
+  },
+  {
+    it: "refuses a list as the metadata of one object",
+    send: "GET configmaps",
+    accept: PARTIAL,
+    answers: refused(
+      406,
+      "NotAcceptable",
+      "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)",
+    ),
+  },
+  {
+    it: "refuses a form of objects that it does not know",
+    send: "GET configmaps",
+    accept: "application/json;as=Sculpture;v=v1;g=meta.k8s.io",
+    answers: refused(
+      406,
+      "NotAcceptable",
+      /^only the following media types are accepted: application\/json, application\/yaml/,
+    ),
   },
 ];
 

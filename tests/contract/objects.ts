@@ -7,13 +7,16 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Plurals of the kinds that rows make beforehand. */
 const PLURALS: Readonly<Record<string, string>> = {
   ConfigMap: "configmaps",
+  Deployment: "deployments",
   CustomResourceDefinition: "customresourcedefinitions",
   DIJob: "dijobs",
   AggregatorConfig: "aggregatorconfigs",
   Event: "events",
   Lease: "leases",
   Pod: "pods",
+  Secret: "secrets",
   Service: "services",
+  ServiceAccount: "serviceaccounts",
   Widget: "widgets",
 };
 
@@ -73,6 +76,52 @@ export function service(
     metadata: metadataOf(name),
     spec: { clusterIP: "None", ports: [{ port: 80 }], ...spec },
   };
+}
+
+/** An object of a kind that has no builder of its own. */
+export function object(
+  apiVersion: string,
+  kind: string,
+  name: NameOrMetadata,
+  more: Fields = {},
+): Manifest {
+  return { apiVersion, kind, metadata: metadataOf(name), ...more };
+}
+
+export function secret(name: NameOrMetadata, more: Fields = {}): Manifest {
+  return object("v1", "Secret", name, more);
+}
+
+export function lease(name: NameOrMetadata, spec: Fields = {}): Manifest {
+  return object("coordination.k8s.io/v1", "Lease", name, { spec });
+}
+
+/** An event about a pod of the same namespace, which a row has seen in an object called so. */
+export function eventBeside(
+  neighbour: string,
+  name: NameOrMetadata,
+  more: Fields = {},
+): (seen: Seen) => Manifest {
+  return (seen) => {
+    const { namespace } = seen(neighbour).metadata;
+    const involvedObject = { kind: "Pod", name: "p", namespace };
+    return object("v1", "Event", name, { involvedObject, reason: "R", message: "m", ...more });
+  };
+}
+
+/** A deployment that nothing rolls out. */
+export function deployment(name: NameOrMetadata, spec: Fields = {}): Manifest {
+  const labels = { app: "a" };
+  return object("apps/v1", "Deployment", name, {
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { containers: [{ name: "main", image: "nowhere/none:1" }] },
+      },
+      ...spec,
+    },
+  });
 }
 
 export const DIENGINE = "diengine.opendilab.org/v1alpha1";

@@ -1,9 +1,7 @@
 /** Patching objects. */
-import { ABSENT, conflict, invalid, MODIFIED, notFound, ok, refused } from "./expected.ts";
-import { configMap, DIENGINE, dijob, pod, service } from "./objects.ts";
+import { ABSENT, conflict, invalid, MODIFIED, notFound, ok, refused, whole } from "./expected.ts";
+import { configMap, DIENGINE, dijob, secret } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
-
-const CONTAINER = { name: "main", image: "nowhere/none:1" };
 
 /** The real server says no more than this of a JSON patch that cannot be done. */
 const REJECTED = refused(
@@ -174,163 +172,149 @@ const ROWS: readonly Expectation[] = [
     answers: REJECTED,
   },
   {
-    it: "strategic: merges containers by name",
-    given: [pod("a")],
-    send: "PATCH pods/a",
-    type: "strategic",
-    body: { spec: { containers: [{ name: "main", image: "nowhere/none:2" }] } },
-    answers: ok({
-      spec: {
-        containers: [{ name: "main", image: "nowhere/none:2", imagePullPolicy: "IfNotPresent" }],
-      },
-    }),
-  },
-  {
-    it: "strategic: merges a service's ports by number",
-    given: [service("a", { ports: [{ name: "one", port: 1 }, { name: "two", port: 2 }] })],
-    send: "PATCH services/a",
-    type: "strategic",
-    body: { spec: { ports: [{ port: 2, name: "second" }, { port: 3, name: "three" }] } },
-    answers: ok({
-      spec: {
-        ports: [{ name: "one", port: 1 }, { name: "second", port: 2 }, { name: "three", port: 3 }],
-      },
-    }),
-  },
-  {
-    it: "strategic: takes an item of a list away",
-    given: [service("a", { ports: [{ name: "one", port: 1 }, { name: "two", port: 2 }] })],
-    send: "PATCH services/a",
-    type: "strategic",
-    body: { spec: { ports: [{ port: 2, $patch: "delete" }] } },
-    answers: ok({ spec: { ports: [{ name: "one", port: 1 }] } }),
-  },
-  {
-    it: "strategic: replaces a list",
-    given: [service("a", { ports: [{ name: "one", port: 1 }, { name: "two", port: 2 }] })],
-    send: "PATCH services/a",
-    type: "strategic",
-    body: { spec: { ports: [{ $patch: "replace" }, { port: 7 }] } },
-    answers: ok({ spec: { ports: [{ port: 7 }] } }),
-  },
-  {
-    it: "strategic: merges a pod's conditions by type",
-    given: [pod("a")],
-    after: [{
-      send: "PATCH pods/a/status",
-      type: "strategic",
-      body: {
-        status: {
-          conditions: [{ type: "Ready", status: "False" }, { type: "Initialized", status: "True" }],
-        },
-      },
-    }],
-    send: "PATCH pods/a/status",
-    type: "strategic",
-    body: {
-      status: {
-        conditions: [{ type: "Ready", status: "True" }],
-        $setElementOrder$conditions: undefined,
-      },
-    },
-    answers: ok({
-      status: {
-        conditions: [{ type: "Ready", status: "True" }, { type: "Initialized", status: "True" }],
-      },
-    }),
-  },
-  {
-    it: "strategic: adds an owner without a word on the others",
-    given: [
-      configMap("o"),
-      (seen) =>
-        configMap({
-          name: "a",
-          ownerReferences: [{
-            apiVersion: "v1",
-            kind: "ConfigMap",
-            name: "o",
-            uid: seen("o").metadata.uid,
-          }],
-        }),
-    ],
+    it: "merges: takes a whole map away",
+    given: [configMap("a", { x: "1" })],
     send: "PATCH configmaps/a",
-    type: "strategic",
-    body: {
-      metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "p", uid: "p" }] },
-    },
-    answers: ok({ metadata: { ownerReferences: [{ name: "p" }, { name: "o" }] } }),
+    type: "merge",
+    body: { data: null },
+    answers: ok({ data: ABSENT }),
   },
   {
-    it: "strategic: merges a template's containers, variables and ports",
-    after: [{ send: "POST apps/v1/deployments", body: deployment() }],
-    send: "PATCH apps/v1/deployments/a",
-    type: "strategic",
-    body: {
-      spec: {
-        template: {
-          spec: {
-            containers: [{
-              name: "main",
-              env: [{ name: "B", value: "3" }, { name: "C", value: "4" }, {
-                name: "A",
-                $patch: "delete",
-              }],
-              ports: [{ containerPort: 80, name: "web" }],
-            }],
-          },
-        },
-      },
-    },
-    answers: ok({
-      spec: {
-        template: {
-          spec: {
-            containers: [{
-              name: "main",
-              image: "nowhere/none:1",
-              env: [{ name: "B", value: "3" }, { name: "C", value: "4" }],
-              ports: [{ containerPort: 80, name: "web", protocol: "TCP" }],
-            }],
-          },
-        },
-      },
-    }),
+    it: "merges: shows nothing of an empty map",
+    given: [configMap("a", { x: "1" })],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: { data: { x: null } },
+    answers: ok({ data: ABSENT }),
   },
   {
-    it: "strategic: refuses a custom resource",
-    given: [dijob("a")],
-    send: `PATCH ${DIENGINE}/dijobs/a`,
-    type: "strategic",
-    body: { spec: { group: "x" } },
+    it: "merges: turns plain text of a secret into data",
+    after: [{ send: "POST secrets", body: secret("a", { stringData: { a: "1" } }) }],
+    send: "PATCH secrets/a",
+    type: "merge",
+    body: { stringData: { b: "2" }, data: { a: null } },
+    answers: ok({ data: whole({ b: "Mg==" }), stringData: ABSENT }),
+  },
+  {
+    it: "merges: renews a lease",
+    after: [{
+      send: "POST coordination.k8s.io/v1/leases",
+      body: { metadata: { name: "a" }, spec: { holderIdentity: "x", leaseDurationSeconds: 5 } },
+    }],
+    send: "PATCH coordination.k8s.io/v1/leases/a",
+    type: "merge",
+    body: { spec: { renewTime: "2020-01-01T00:00:00.000000Z" } },
+    answers: ok({ spec: { holderIdentity: "x", renewTime: "2020-01-01T00:00:00.000000Z" } }),
+  },
+  {
+    it: "merges: refuses another namespace",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: { metadata: { namespace: "other" } },
     answers: refused(
-      415,
-      "UnsupportedMediaType",
-      "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+      400,
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
     ),
   },
-];
-
-function deployment(): Readonly<Record<string, unknown>> {
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: "a" },
-    spec: {
-      replicas: 0,
-      selector: { matchLabels: { app: "a" } },
-      template: {
-        metadata: { labels: { app: "a" } },
-        spec: {
-          containers: [{
-            ...CONTAINER,
-            env: [{ name: "A", value: "1" }, { name: "B", value: "2" }],
-            ports: [{ containerPort: 80 }],
-          }],
-        },
+  {
+    it: "merges: refuses another uid",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: { metadata: { uid: "x" } },
+    answers: {
+      status: 422,
+      body: {
+        message: 'ConfigMap "a" is invalid: metadata.uid: Invalid value: "x": field is immutable',
       },
     },
-  };
-}
+  },
+  {
+    it: "merges: refuses a list",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: [],
+    answers: refused(
+      400,
+      "BadRequest",
+      "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
+    ),
+  },
+  {
+    it: "merges: keeps what the server has given",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: { metadata: { creationTimestamp: "2020-01-01T00:00:00Z", generation: 7 } },
+    answers: (seen) =>
+      ok({
+        metadata: {
+          creationTimestamp: seen("a").metadata["creationTimestamp"],
+          generation: ABSENT,
+        },
+      }),
+  },
+  {
+    it: "merges: warns of a field that the kind does not have",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: { nonsense: 1 },
+    answers: {
+      ...ok({ nonsense: ABSENT }),
+      headers: { warning: '299 - "unknown field \\"nonsense\\""' },
+    },
+  },
+  {
+    it: "JSON: copies and moves",
+    given: [configMap("a", { x: "1" })],
+    send: "PATCH configmaps/a",
+    type: "json",
+    body: [
+      { op: "copy", from: "/data/x", path: "/data/y" },
+      { op: "move", from: "/data/x", path: "/data/z" },
+    ],
+    answers: ok({ data: whole({ y: "1", z: "1" }) }),
+  },
+  {
+    it: "JSON: refuses to add below what is not there",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "json",
+    body: [{ op: "add", path: "/data/x", value: "1" }],
+    answers: REJECTED,
+  },
+  {
+    it: "JSON: refuses a path that does not start at the root",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "json",
+    body: [{ op: "add", path: "data", value: {} }],
+    answers: REJECTED,
+  },
+  {
+    it: "JSON: refuses what is no list",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "json",
+    body: { op: "add", path: "/data", value: {} },
+    answers: refused(
+      400,
+      "BadRequest",
+      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    ),
+  },
+  {
+    it: "JSON: patches custom resources",
+    given: [dijob("a")],
+    send: `PATCH ${DIENGINE}/dijobs/a`,
+    type: "json",
+    body: [{ op: "add", path: "/spec/group", value: "g" }],
+    answers: ok({ metadata: { generation: 2 }, spec: { group: "g" } }),
+  },
+];
 
 contract("patch", ROWS);

@@ -1,6 +1,15 @@
-/** Replacing objects. */
-import { ABSENT, conflict, invalid, MODIFIED, notFound, ok, refused } from "./expected.ts";
-import { changed, configMap, DIENGINE, dijob, merge, pod, service } from "./objects.ts";
+/** Replacing objects: versions, names, and what is kept. */
+import {
+  ABSENT,
+  badRequest,
+  conflict,
+  invalid,
+  MODIFIED,
+  notFound,
+  ok,
+  refused,
+} from "./expected.ts";
+import { changed, configMap, DIENGINE, dijob, pod } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const DIJOBS = "dijobs.diengine.opendilab.org";
@@ -113,26 +122,6 @@ const ROWS: readonly Expectation[] = [
     then: [{ send: "GET configmaps/a", answers: ok({ data: { x: "1" } }) }],
   },
   {
-    it: "keeps a pod's status when the pod is written",
-    given: [pod("a")],
-    send: "PUT pods/a",
-    body: changed("a", { metadata: { labels: { x: "1" } }, status: { phase: "Running" } }),
-    answers: ok({ metadata: { labels: { x: "1" } }, status: { phase: "Pending" } }),
-  },
-  {
-    it: "keeps a pod's spec when its status is written",
-    given: [pod("a")],
-    send: "PUT pods/a/status",
-    body: changed("a", {
-      spec: { activeDeadlineSeconds: 5 },
-      status: { phase: "Running", message: "hi" },
-    }),
-    answers: ok({
-      spec: { activeDeadlineSeconds: ABSENT },
-      status: { phase: "Running", message: "hi" },
-    }),
-  },
-  {
     it: "keeps a custom resource's status when its spec is written, and counts the change",
     given: [dijob("a")],
     after: [{
@@ -171,93 +160,6 @@ const ROWS: readonly Expectation[] = [
     answers: ok({ metadata: { generation: 1, labels: { x: "1" } } }),
   },
   {
-    it: "refuses another command for a pod's container",
-    given: [pod("a")],
-    send: "PUT pods/a",
-    body: changed("a", {
-      spec: { containers: [{ name: "main", image: "nowhere/none:1", command: ["x"] }] },
-    }),
-    answers: refused(
-      422,
-      "Invalid",
-      /^Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers\[\*\].image`,`spec.initContainers\[\*\].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \(only additions to existing tolerations\),`spec.terminationGracePeriodSeconds` \(allow it to be set to 1 if it was previously negative\)\n/,
-      {
-        name: "a",
-        kind: "Pod",
-        causes: [{
-          reason: "FieldValueForbidden",
-          message: /^Forbidden: pod updates/,
-          field: "spec",
-        }],
-      },
-    ),
-  },
-  {
-    it: "takes another image for a pod's container",
-    given: [pod("a")],
-    send: "PUT pods/a",
-    body: (seen) => JSON.parse(JSON.stringify(seen("a")).replace("none:1", "none:2")),
-    answers: ok({
-      spec: { containers: [{ image: "nowhere/none:2" }] },
-      metadata: { generation: 2 },
-    }),
-  },
-  {
-    it: "refuses another number of containers",
-    given: [pod("a")],
-    send: "PUT pods/a",
-    body: (seen) =>
-      merge(seen("a"), {
-        spec: {
-          containers: [{ name: "main", image: "nowhere/none:1" }, { name: "more", image: "x" }],
-        },
-      }),
-    answers: invalid("Pod", "a", [
-      "Forbidden",
-      "spec.containers",
-      "Forbidden: pod updates may not add or remove containers",
-    ]),
-  },
-  {
-    it: "refuses to move a pod to another node",
-    given: [pod("a", { nodeName: "n1" })],
-    send: "PUT pods/a",
-    body: changed("a", { spec: { nodeName: "n2" } }),
-    answers: {
-      status: 422,
-      body: {
-        reason: "Invalid",
-        details: { causes: [{ field: "spec", reason: "FieldValueForbidden" }] },
-      },
-    },
-  },
-  {
-    it: "refuses another address for a service",
-    given: [service("a", { clusterIP: undefined })],
-    send: "PUT services/a",
-    body: changed("a", { spec: { clusterIP: "10.0.77.77", clusterIPs: ["10.0.77.77"] } }),
-    answers: {
-      status: 422,
-      body: {
-        reason: "Invalid",
-        details: {
-          causes: [{
-            field: "spec.clusterIPs[0]",
-            reason: "FieldValueInvalid",
-            message: /: may not change once set$/,
-          }],
-        },
-      },
-    },
-  },
-  {
-    it: "takes other ports for a service",
-    given: [service("a")],
-    send: "PUT services/a",
-    body: changed("a", { spec: { ports: [{ port: 81 }] } }),
-    answers: ok({ spec: { ports: [{ port: 81, targetPort: 81, protocol: "TCP" }] } }),
-  },
-  {
     it: "does not let a write delete an object",
     given: [configMap("a")],
     send: "PUT configmaps/a",
@@ -269,6 +171,156 @@ const ROWS: readonly Expectation[] = [
           '"2030-01-01T00:00:00Z": field is immutable',
       },
     },
+  },
+  {
+    it: "takes a resourceVersion of 0 for none",
+    given: [configMap("a", { x: "1" })],
+    send: "PUT configmaps/a",
+    body: changed("a", { metadata: { resourceVersion: "0" }, data: { x: "2" } }),
+    answers: ok({ data: { x: "2" } }),
+  },
+  {
+    it: "refuses a resourceVersion from the future",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    body: changed("a", { metadata: { resourceVersion: "99999999" } }),
+    answers: conflict("configmaps", "a", MODIFIED),
+  },
+  {
+    it: "refuses a status of a stale resourceVersion",
+    given: [pod("a")],
+    send: "PUT pods/a/status",
+    body: changed("a", { metadata: { resourceVersion: "1" }, status: { phase: "Running" } }),
+    answers: conflict("pods", "a", MODIFIED),
+  },
+  {
+    it: "takes a custom resource's status only with a resourceVersion",
+    given: [dijob("a")],
+    send: `PUT ${DIENGINE}/dijobs/a/status`,
+    body: changed("a", { metadata: { resourceVersion: null }, status: { phase: "Running" } }),
+    answers: {
+      status: 422,
+      body: { details: { causes: [{ field: "metadata.resourceVersion" }] } },
+    },
+  },
+  {
+    it: "refuses a body without a name",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    body: { data: { x: "1" } },
+    answers: badRequest(
+      "the name of the object (a based on URL) was undeterminable: name must be provided",
+    ),
+  },
+  {
+    it: "refuses another namespace than the path's",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    body: changed("a", { metadata: { namespace: "other" } }),
+    answers: badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    ),
+  },
+  {
+    it: "refuses a bad label",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    body: changed("a", { metadata: { labels: { "a b": "x" } } }),
+    answers: { status: 422, body: { reason: "Invalid", details: { name: "a" } } },
+  },
+  {
+    it: "warns of a field that is there twice",
+    given: [configMap("a")],
+    send: "PUT configmaps/a",
+    body: '{"metadata":{"name":"a"},"data":{"x":"1","x":"2"}}',
+    answers: {
+      status: 200,
+      body: { data: { x: "2" } },
+      headers: { warning: '299 - "duplicate field \\"data.x\\""' },
+    },
+  },
+  {
+    it: "refuses unknown fields with fieldValidation=Strict",
+    given: [configMap("a")],
+    send: "PUT configmaps/a?fieldValidation=Strict",
+    body: changed("a", { datum: 1 }),
+    answers: badRequest(
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datum"',
+    ),
+  },
+  ...["merge", "json"].map((type): Expectation => ({
+    it: `refuses a ${type} patch with a field that is there twice with fieldValidation=Strict`,
+    given: [configMap("a")],
+    send: "PATCH configmaps/a?fieldValidation=Strict",
+    type,
+    body: type === "merge"
+      ? '{"data":{"x":"1","x":"2"},"datum":{"y":1,"y":2}}'
+      : '[{"op":"add","op":"add","path":"/datum","value":{}}]',
+    answers: refused(
+      422,
+      "Invalid",
+      type === "merge"
+        ? /^ "" is invalid: patch: Invalid value: ".*": strict decoding error: duplicate field "data.x", duplicate field "datum.y", unknown field "datum"$/
+        : /^ "" is invalid: patch: Invalid value: ".*": strict decoding error: json patch duplicate field "\[0\].op", unknown field "datum"$/,
+      { causes: [{ reason: "FieldValueInvalid", field: "patch", message: /^Invalid value: / }] },
+    ),
+  })),
+  {
+    it: "shows a strategic patch as it was read when a field is there twice",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a?fieldValidation=Strict",
+    type: "strategic",
+    body: '{"data":{"x":"1","x":"2"},"metadata":{"finalizers":["a/b","a/c"]}}',
+    answers: invalid("", "", [
+      "Invalid",
+      "patch",
+      'Invalid value: "map[data:map[x:2] metadata:map[finalizers:[a/b a/c]]]": strict decoding error: ' +
+      'duplicate field "data.x"',
+    ]),
+  },
+  {
+    it: "warns of a patch with a field that is there twice",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "merge",
+    body: '{"data":{"x":"1","x":"2"}}',
+    answers: { status: 200, headers: { warning: '299 - "duplicate field \\"data.x\\""' } },
+  },
+  {
+    it: "refuses to apply a key that is there twice with fieldValidation=Strict",
+    send: "PATCH configmaps/a?fieldManager=me&fieldValidation=Strict",
+    type: "apply",
+    body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","x":"2"}}',
+    answers: badRequest(
+      "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n" +
+        '  line 1: key "x" already set in map',
+    ),
+  },
+  {
+    it: "warns of a key that is there twice in what is applied",
+    send: "PATCH configmaps/a?fieldManager=me",
+    type: "apply",
+    body: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: '1'\n  x: '2'\n",
+    answers: {
+      status: 201,
+      body: { data: { x: "2" } },
+      headers: { warning: '299 - "line 6: key \\"x\\" already set in map"' },
+    },
+  },
+  {
+    it: "answers with the stored version with dryRun=All",
+    given: [configMap("a")],
+    send: "PUT configmaps/a?dryRun=All",
+    body: changed("a", { data: { x: "2" } }),
+    answers: (seen) =>
+      ok({ metadata: { resourceVersion: seen("a").metadata.resourceVersion }, data: { x: "2" } }),
+  },
+  {
+    it: "takes another generateName, and no other generation",
+    given: [pod("a")],
+    send: "PUT pods/a",
+    body: changed("a", { metadata: { generateName: "x-", generation: 77 } }),
+    answers: ok({ metadata: { generateName: "x-", generation: 1 } }),
   },
 ];
 

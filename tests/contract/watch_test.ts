@@ -1,19 +1,18 @@
 /** Watching objects. */
-import { ANY, invalid, ok, refused } from "./expected.ts";
-import { changed, configMap, DIENGINE, dijob } from "./objects.ts";
+import { ABSENT, ANY, ok, refused } from "./expected.ts";
+import { label, make, OWN, remove } from "./config_maps.ts";
+import { changed, configMap, DIENGINE, dijob, pod } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 
-const OWN = "fieldSelector=metadata.name!%3Dkube-root-ca.crt";
-const make = (name: string, labels: Readonly<Record<string, string>> = {}) => ({
-  send: "POST configmaps",
-  body: configMap({ name, labels }),
+const bind = (name: string, node: string) => ({
+  send: `POST pods/${name}/binding`,
+  body: { metadata: { name }, target: { kind: "Node", name: node } },
 });
-const label = (name: string, team: string | null) => ({
-  send: `PATCH configmaps/${name}`,
+const phase = (name: string, value: string) => ({
+  send: `PATCH pods/${name}/status`,
   type: "merge",
-  body: { metadata: { labels: { team } } },
+  body: { status: { phase: value } },
 });
-const remove = (name: string) => ({ send: `DELETE configmaps/${name}` });
 
 const ROWS: readonly Expectation[] = [
   {
@@ -68,29 +67,6 @@ const ROWS: readonly Expectation[] = [
     watch: `configmaps?${OWN}&resourceVersion=0`,
     then: [make("b")],
     sees: ["ADDED a", "ADDED b"],
-  },
-  {
-    it: "lists first, and marks the end of the list with a bookmark",
-    given: [configMap("a")],
-    watch:
-      `configmaps?${OWN}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
-    sees: ["ADDED a", {
-      type: "BOOKMARK",
-      object: {
-        kind: "ConfigMap",
-        apiVersion: "v1",
-        metadata: { resourceVersion: ANY, annotations: { "k8s.io/initial-events-end": "true" } },
-      },
-    }],
-  },
-  {
-    it: "refuses sendInitialEvents without resourceVersionMatch",
-    send: "GET configmaps?watch=1&sendInitialEvents=true",
-    answers: invalid("ListOptions.meta.k8s.io", "", [
-      "Forbidden",
-      "resourceVersionMatch",
-      "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-    ]),
   },
   {
     it: "shows an object that leaves the selection as deleted, and one that enters as added",
@@ -148,6 +124,23 @@ const ROWS: readonly Expectation[] = [
     sees: [{ type: "MODIFIED", object: { metadata: { deletionTimestamp: ANY } } }, "DELETED a"],
   },
   {
+    it: "shows the deletion of a pod as a change first, even where it goes at once",
+    given: [pod("a"), pod("b")],
+    watch: (seen) => `pods?resourceVersion=${seen("b").metadata.resourceVersion}`,
+    then: [{ send: "DELETE pods/a" }, { send: "DELETE pods/b?gracePeriodSeconds=0" }],
+    sees: [
+      {
+        type: "MODIFIED",
+        object: {
+          metadata: { name: "a", deletionTimestamp: ANY, deletionGracePeriodSeconds: 0 },
+        },
+      },
+      { type: "DELETED", object: { metadata: { name: "a", deletionTimestamp: ANY } } },
+      { type: "MODIFIED", object: { metadata: { name: "b", deletionGracePeriodSeconds: 0 } } },
+      { type: "DELETED", object: { metadata: { name: "b", deletionGracePeriodSeconds: 0 } } },
+    ],
+  },
+  {
     it: "shows nothing for a write that changes nothing",
     given: [configMap("a", { x: "1" })],
     watch: (seen) => `configmaps?${OWN}&resourceVersion=${seen("a").metadata.resourceVersion}`,
@@ -198,6 +191,152 @@ const ROWS: readonly Expectation[] = [
       }`,
     then: [make("b")],
     sees: ["ADDED b"],
+  },
+  {
+    it: "goes on from a page of a list",
+    given: [configMap("a"), configMap("b")],
+    after: [{ send: `GET configmaps?${OWN}&limit=1`, answers: ok({ items: [ANY] }) }, make("c")],
+    watch: (seen) =>
+      `configmaps?${OWN}&resourceVersion=${seen("ConfigMapList").metadata.resourceVersion}`,
+    then: [make("d")],
+    sees: ["ADDED c", "ADDED d"],
+  },
+  {
+    it: "goes on from the second page of a list, which has the version of the first",
+    given: [configMap("a"), configMap("b")],
+    after: [
+      { send: `GET configmaps?${OWN}&limit=1` },
+      make("c"),
+      {
+        send: (seen) =>
+          `GET configmaps?${OWN}&limit=1&continue=${seen("ConfigMapList").metadata["continue"]}`,
+      },
+    ],
+    watch: (seen) =>
+      `configmaps?${OWN}&resourceVersion=${seen("ConfigMapList").metadata.resourceVersion}`,
+    then: [make("d")],
+    sees: ["ADDED c", "ADDED d"],
+  },
+  {
+    it: "shows a pod that comes to a node as added for that node",
+    given: [pod("a"), pod("b")],
+    watch: (seen) =>
+      `pods?fieldSelector=spec.nodeName%3Dn1&resourceVersion=${seen("b").metadata.resourceVersion}`,
+    then: [bind("b", "n2"), bind("a", "n1")],
+    sees: ["ADDED a"],
+  },
+  {
+    it: "shows a pod that comes to a node as deleted from those without",
+    given: [pod("a")],
+    watch: (seen) =>
+      `pods?fieldSelector=spec.nodeName%3D&resourceVersion=${seen("a").metadata.resourceVersion}`,
+    then: [bind("a", "n1")],
+    sees: [{ type: "DELETED", object: { metadata: { name: "a" }, spec: { nodeName: ABSENT } } }],
+  },
+  {
+    it: "follows the phase of pods",
+    given: [pod("a"), pod("b")],
+    watch: (seen) =>
+      `pods?fieldSelector=status.phase%3DRunning&resourceVersion=${
+        seen("b").metadata.resourceVersion
+      }`,
+    then: [phase("a", "Running"), phase("b", "Failed"), phase("a", "Succeeded")],
+    sees: ["ADDED a", "DELETED a"],
+  },
+  {
+    it: "shows what leaves the selection as it was, at the version of the change",
+    given: [configMap({ name: "a", labels: { team: "red" } }, { x: "1" })],
+    watch: (seen) =>
+      `configmaps?labelSelector=team%3Dred&resourceVersion=${seen("a").metadata.resourceVersion}`,
+    then: [label("a", "blue")],
+    sees: [(seen) => ({
+      type: "DELETED",
+      object: {
+        data: { x: "1" },
+        metadata: {
+          labels: { team: "red" },
+          resourceVersion: seen("a").metadata.resourceVersion,
+        },
+      },
+    })],
+  },
+  {
+    it: "selects by sets of labels and by their absence",
+    given: [configMap("a")],
+    watch: (seen) =>
+      `configmaps?labelSelector=team+in+(red,blue),!old&resourceVersion=${
+        seen("a").metadata.resourceVersion
+      }`,
+    then: [
+      make("b", { team: "green" }),
+      make("c", { team: "blue" }),
+      make("d", { team: "red", old: "" }),
+      make("e", { team: "red" }),
+    ],
+    sees: ["ADDED c", "ADDED e"],
+  },
+  {
+    it: "refuses fields that cannot be selected by",
+    send: "GET configmaps?watch=1&fieldSelector=data.x%3D1",
+    answers: refused(
+      400,
+      "BadRequest",
+      '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ),
+  },
+  {
+    it: "refuses a time limit that is no number",
+    send: "GET configmaps?watch=1&timeoutSeconds=x",
+    answers: { status: 400, body: { reason: "BadRequest" } },
+  },
+  {
+    it: "shows each deletion of a collection",
+    given: [configMap("a"), configMap("b")],
+    watch: (seen) => `configmaps?${OWN}&resourceVersion=${seen("b").metadata.resourceVersion}`,
+    then: [{ send: `DELETE configmaps?${OWN}` }],
+    sees: [{ type: "DELETED" }, { type: "DELETED" }],
+  },
+  {
+    it: "watches all namespaces at once",
+    given: [configMap("a")],
+    watch: (seen) =>
+      `/api/v1/configmaps?labelSelector=ns%3D${seen("a").metadata.namespace}&resourceVersion=${
+        seen("a").metadata.resourceVersion
+      }`,
+    then: [{
+      send: "POST configmaps",
+      body: (seen) =>
+        configMap({ name: "b", labels: { ns: String(seen("a").metadata.namespace) } }),
+    }],
+    sees: ["ADDED b"],
+  },
+  {
+    it: "watches kinds of the whole cluster",
+    given: [configMap("a")],
+    watch: (seen) =>
+      `/api/v1/namespaces?fieldSelector=metadata.name%3D${
+        seen("a").metadata.namespace
+      }&resourceVersion=${seen("a").metadata.resourceVersion}`,
+    then: [{
+      send: (seen) => `PATCH /api/v1/namespaces/${seen("a").metadata.namespace}`,
+      type: "merge",
+      body: { metadata: { labels: { team: "red" } } },
+    }],
+    sees: [{
+      type: "MODIFIED",
+      object: { kind: "Namespace", metadata: { labels: { team: "red" } } },
+    }],
+  },
+  {
+    it: "gives one object, and no watch, at the path of that object",
+    given: [configMap("a", { x: "1" })],
+    send: "GET configmaps/a?watch=1",
+    answers: ok({ kind: "ConfigMap", data: { x: "1" } }),
+  },
+  {
+    it: "shows nothing as long as the version is yet to come",
+    send: "GET configmaps?watch=1&timeoutSeconds=1&resourceVersion=999999999999",
+    answers: ok(""),
   },
 ];
 

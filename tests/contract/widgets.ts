@@ -20,7 +20,14 @@ export function definition(group: string) {
     spec: {
       group,
       scope: "Namespaced",
-      names: { kind: "Widget", listKind: "WidgetList", plural: "widgets", singular: "widget" },
+      names: {
+        kind: "Widget",
+        listKind: "WidgetList",
+        plural: "widgets",
+        singular: "widget",
+        shortNames: ["wd"],
+        categories: ["toys"],
+      },
       versions: [{
         name: "v1",
         served: true,

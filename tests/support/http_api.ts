@@ -44,8 +44,12 @@ export class HttpApi {
   }
 
   /** The parsed lines of a streamed answer, until `signal` aborts or the server ends it. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
-    const response = await this.#fetch({ method: "GET", path }, signal);
+  async *lines(
+    path: string,
+    signal: AbortSignal,
+    headers: Readonly<Record<string, string>> = {},
+  ): AsyncGenerator<unknown> {
+    const response = await this.#fetch({ method: "GET", path, headers }, signal);
     if (response.body === null) return;
     for await (const line of linesOf(response.body)) yield JSON.parse(line);
   }

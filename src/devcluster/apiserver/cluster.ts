@@ -1,27 +1,36 @@
 /** What all requests share: the objects, the kinds, and the addresses given out. */
-import { Registry, type ResourceType } from "./registry.ts";
+import { asType, Registry, type ResourceType } from "./registry.ts";
 import { builtIn } from "./resources.ts";
 import { objectKey, Store, type Stored } from "./store.ts";
 import type { Collection } from "./collection.ts";
-import { type ApiObject, objectOf, stringOf } from "./json.ts";
+import { type ApiObject, objectOf, objectsOf, stringOf } from "./json.ts";
 
 const NAMESPACES = builtIn("", "namespaces");
+const SERVICE_ACCOUNTS = builtIn("", "serviceaccounts");
 const PRIORITY_CLASSES = builtIn("scheduling.k8s.io", "priorityclasses");
 
 export class Cluster {
   readonly store = new Store();
   readonly registry = new Registry();
   readonly addresses = new AddressPool();
+  readonly nodePorts = new NodePorts();
 
   constructor() {
     this.store.onChange((collection, change) => {
       if (collection.name !== "/services" || change.type !== "DELETED") return;
-      this.addresses.release(stringOf(objectOf(change.current.value.spec).clusterIP));
+      const { clusterIP, ports } = objectOf(change.current.value.spec);
+      this.addresses.release(stringOf(clusterIP));
+      for (const { nodePort } of objectsOf(ports)) this.nodePorts.release(Number(nodePort));
     });
   }
 
   collectionOf({ info }: ResourceType): Collection {
     return this.store.collection(info);
+  }
+  /** An object, in the version of the type. */
+  find(type: ResourceType, namespace: string, name: string): Stored | undefined {
+    const stored = this.collectionOf(type).get(objectKey(namespace, name));
+    return stored === undefined ? undefined : asType(stored, type);
   }
   /** The priority class of that name, or for "" the lowest of those that are the default. */
   priorityClass(name: string): ApiObject | undefined {
@@ -30,6 +39,9 @@ export class Cluster {
     const defaults = classes.list().map(({ value }) => value)
       .filter(({ globalDefault }) => globalDefault === true);
     return defaults.sort((a, b) => Number(a.value) - Number(b.value))[0];
+  }
+  hasServiceAccount(namespace: string, name: string): boolean {
+    return this.store.collection(SERVICE_ACCOUNTS).get(objectKey(namespace, name)) !== undefined;
   }
   namespace(name: string): Stored | undefined {
     return this.store.collection(NAMESPACES).get(objectKey("", name));
@@ -63,3 +75,30 @@ export class AddressPool {
   }
 }
 const SIZE = 65535;
+
+/** Ports that services have on every node, 30000 to 32767. */
+export class NodePorts {
+  readonly #taken = new Set<number>();
+  #next = NODE_PORT_MIN;
+
+  /** A free port, or `wanted` when it is free; undefined when there is none. */
+  allocate(wanted: number): number | undefined {
+    if (wanted !== 0) return this.#take(wanted);
+    for (let tries = 0; tries <= NODE_PORT_MAX - NODE_PORT_MIN; tries += 1) {
+      const port = this.#next;
+      this.#next = port === NODE_PORT_MAX ? NODE_PORT_MIN : port + 1;
+      if (this.#take(port) !== undefined) return port;
+    }
+    return undefined;
+  }
+  release(port: number): void {
+    this.#taken.delete(port);
+  }
+  #take(port: number): number | undefined {
+    if (this.#taken.has(port)) return undefined;
+    this.#taken.add(port);
+    return port;
+  }
+}
+const NODE_PORT_MIN = 30_000;
+const NODE_PORT_MAX = 32_767;

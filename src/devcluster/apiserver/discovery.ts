@@ -98,7 +98,7 @@ export function wantsAggregated(accept: string | null): boolean {
 export function aggregatedDiscovery(registry: Registry, legacy: boolean): JsonObject {
   const items = [...groupsOf(registry)].filter(([name]) => (name === "") === legacy)
     .map(([name, versions]) => ({
-      metadata: { ...(name !== "" && { name }), creationTimestamp: null },
+      metadata: { ...(name !== "" && { name }) },
       versions: versions.map((version) => ({
         version,
         resources: typesOf(registry, name, version).map(({ info }) => aggregatedResource(info)),
@@ -114,7 +114,8 @@ export function aggregatedDiscovery(registry: Registry, legacy: boolean): JsonOb
 }
 
 function aggregatedResource(info: ResourceInfo): JsonObject {
-  const { group, version } = info;
+  // Built-in kinds leave out group and version where they are those of the list.
+  const { group, version } = info.schemaName === "" ? info : { group: "", version: "" };
   return {
     resource: info.plural,
     responseKind: { group, version, kind: info.kind },

@@ -1,22 +1,9 @@
 /** Logs of pods, fetched from the kubelet of the pod's node. */
 import type { Cluster } from "./cluster.ts";
-import {
-  type ApiObject,
-  isObject,
-  type JsonObject,
-  objectOf,
-  objectsOf,
-  stringOf,
-} from "./json.ts";
-import { builtIn } from "./resources.ts";
-import { badRequest, notFound, StatusError } from "./status.ts";
-import { objectKey } from "./store.ts";
-
-const NODES = builtIn("", "nodes");
-const SECRETS = builtIn("", "secrets");
-/** Annotation of a node: base64 of the authority that signed its kubelet's certificate. */
-const CA_ANNOTATION = "kubelet.di-orchestrator/ca";
-const KUBELET_SECRET = objectKey("kube-system", "kubelet-access");
+import { type ApiObject, isObject, objectOf, objectsOf, stringOf } from "./json.ts";
+import { authorityOf, kubeletFailure, kubeletOf } from "./kubelet_access.ts";
+import { chooseContainer } from "./pod_containers.ts";
+import { badRequest, StatusError } from "./status.ts";
 
 /** Query parameters that the kubelet gets as well. */
 const PASSED_ON = [
@@ -49,32 +36,6 @@ export function parseLogRequest(query: URLSearchParams): LogRequest {
     previous: previous === "true" || previous === "1",
     query: passed,
   };
-}
-
-/**
- * The container whose logs are meant.
- *
- * @throws {StatusError} 400 when there are several to choose from, or none of that name.
- */
-export function chooseContainer(pod: ApiObject, wanted: string): string {
-  const spec = objectOf(pod.spec);
-  const names = (value: unknown) => objectsOf(value).map(({ name }) => stringOf(name));
-  const containers = names(spec.containers);
-  const init = names(spec.initContainers);
-  const { name } = pod.metadata;
-  if (wanted !== "") {
-    if ([...containers, ...init].includes(wanted)) return wanted;
-    throw badRequest(`container ${wanted} is not valid for pod ${name}`);
-  }
-  const preferred = pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
-  if (preferred !== undefined && containers.includes(preferred)) return preferred;
-  const [only] = containers;
-  if (only !== undefined && containers.length === 1 && init.length === 0) return only;
-  const choices = `choose one of: [${containers.join(" ")}]`;
-  const others = init.length === 0 ? "" : ` or one of the init containers: [${init.join(" ")}]`;
-  throw badRequest(
-    `a container name must be specified for pod ${name}, ${choices}${others}`,
-  );
 }
 
 /** Why a container has no logs yet; undefined when it has, or may have. */
@@ -113,20 +74,17 @@ export async function readLogs(
   if (nodeName === "") return new Response(null, { status: 204 });
   const reason = whyNoLogs(pod, container);
   if (reason !== undefined) throw badRequest(reason);
-  const node = cluster.store.collection(NODES).get(objectKey("", nodeName))?.value;
-  // The real server blames the pod's resource here too.
-  if (node === undefined) throw notFound({ group: "", plural: "pods" }, nodeName);
-
+  const kubelet = kubeletOf(cluster, nodeName);
   const { namespace = "", name = "" } = pod.metadata;
   const path = ["containerLogs", namespace, name, container].map(encodeURIComponent).join("/");
   const query = request.query.size === 0 ? "" : `?${request.query}`;
-  const url = `https://${kubeletAddress(node)}/${path}${query}`;
-  const ca = node.metadata.annotations?.[CA_ANNOTATION];
-  const client = Deno.createHttpClient(ca === undefined ? {} : { caCerts: [atob(ca)] });
+  const url = `https://${authorityOf(kubelet)}/${path}${query}`;
+  const { caPem, authorization } = kubelet;
+  const client = Deno.createHttpClient(caPem === undefined ? {} : { caCerts: [caPem] });
   try {
     const answer = await fetch(url, {
       client,
-      headers: { authorization: `Bearer ${kubeletToken(cluster)}` },
+      headers: { authorization },
       signal: stopping,
     });
     const { body, status } = answer;
@@ -140,29 +98,8 @@ export async function readLogs(
   } catch (error) {
     client.close();
     if (error instanceof StatusError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw internal(`Get ${JSON.stringify(url)}: ${why}`);
+    throw kubeletFailure(url, error);
   }
-}
-
-function internal(message: string): StatusError {
-  return new StatusError(500, "InternalError", message);
-}
-
-function kubeletAddress(node: ApiObject): string {
-  const status = objectOf(node.status);
-  const address = objectsOf(status.addresses).find(({ type }) => type === "InternalIP")?.address;
-  const endpoint: JsonObject = objectOf(objectOf(status.daemonEndpoints).kubeletEndpoint);
-  if (typeof address !== "string") {
-    throw internal(`no preferred addresses found; known addresses: []`);
-  }
-  const host = address.includes(":") ? `[${address}]` : address;
-  return `${host}:${endpoint.Port ?? 10250}`;
-}
-
-function kubeletToken(cluster: Cluster): string {
-  const secret = cluster.store.collection(SECRETS).get(KUBELET_SECRET)?.value;
-  return atob(stringOf(objectOf(secret?.data).token));
 }
 
 /** The same bytes; the connection goes with their end. */

@@ -1,29 +1,7 @@
-import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { makeCertificate } from "../certificate.ts";
-import type { ApiObject } from "./json.ts";
-import { chooseContainer } from "./logs.ts";
 import { startApiServer } from "./mod.ts";
 import { TestApi } from "./test_support.ts";
-
-const pod = (containers: string[], annotations: Record<string, string> = {}): ApiObject => ({
-  kind: "Pod",
-  apiVersion: "v1",
-  metadata: { name: "p", annotations },
-  spec: { containers: containers.map((name) => ({ name })) },
-});
-
-Deno.test("chooseContainer() takes the only one, the named one or the preferred one", () => {
-  strictEqual(chooseContainer(pod(["a"]), ""), "a");
-  strictEqual(chooseContainer(pod(["a", "b"]), "b"), "b");
-  const preferring = pod(["a", "b"], { "kubectl.kubernetes.io/default-container": "b" });
-  strictEqual(chooseContainer(preferring, ""), "b");
-  throws(() => chooseContainer(pod(["a", "b"]), ""), {
-    message: "a container name must be specified for pod p, choose one of: [a b]",
-  });
-  throws(() => chooseContainer(pod(["a"]), "z"), {
-    message: "container z is not valid for pod p",
-  });
-});
 
 const aNode = (caPem: string, port: number) => ({
   metadata: { name: "n", annotations: { "kubelet.di-orchestrator/ca": btoa(caPem) } },

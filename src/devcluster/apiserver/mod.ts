@@ -6,6 +6,7 @@ import { loggerOf } from "../../lib/logger.ts";
 import { makeCertificate } from "../certificate.ts";
 import { ApiServer } from "./server.ts";
 import { startTlsFront, type TlsFront } from "./tls_front.ts";
+import { startUpgradeRelay, wantsStream } from "./upgrade_relay.ts";
 
 /** How long a stop waits for requests at work, in ms. */
 const DRAIN_LIMIT_MS = 1000;
@@ -52,11 +53,17 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
   // Deno would print a line of its own without `onListen`.
   const plain = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   const server = Deno.serve(plain, (request) => api.handle(request));
+  const relay = await startUpgradeRelay((request) => api.handle(request));
+  const targetOf = (start: Uint8Array) => {
+    const isStream = wantsStream(start);
+    return isStream === undefined ? undefined : isStream ? relay.address : server.addr;
+  };
   let front: TlsFront;
   try {
-    front = await startTlsFront({ hostname, port, certPem, keyPem, target: server.addr });
+    front = await startTlsFront({ hostname, port, certPem, keyPem, targetOf });
   } catch (error) {
     api.stop();
+    await relay.stop();
     await server.shutdown();
     throw listenError(bindAddress, error);
   }
@@ -78,6 +85,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
       // Answers at work get their end through; who does not read it is cut off.
       await Promise.race([drained, sleep(DRAIN_LIMIT_MS, limit.signal)]);
       limit.abort();
+      await relay.stop();
       await front.stop();
       await drained;
     },

@@ -10,7 +10,7 @@ const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 /** Why it cannot be a DNS-1123 subdomain; [] when it can. */
 export function checkSubdomain(name: string): string[] {
   const faults: string[] = [];
-  if (name.length > 253) faults.push("must be no more than 253 bytes");
+  if (name.length > 253) faults.push("must be no more than 253 characters");
   if (!SUBDOMAIN.test(name)) {
     faults.push(
       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
@@ -21,7 +21,7 @@ export function checkSubdomain(name: string): string[] {
 /** Why it cannot be a DNS-1123 label; [] when it can. */
 export function checkLabel(name: string): string[] {
   const faults: string[] = [];
-  if (name.length > 63) faults.push("must be no more than 63 bytes");
+  if (name.length > 63) faults.push("must be no more than 63 characters");
   if (!LABEL.test(name)) {
     faults.push(
       name.includes(".")
@@ -44,7 +44,7 @@ export function checkQualifiedName(key: string): string[] {
   const name = parts.at(-1) ?? "";
   if (parts.length > 2) {
     return [
-      "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+      "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
     ];
   }
   const faults: string[] = [];
@@ -57,7 +57,7 @@ export function checkQualifiedName(key: string): string[] {
   else if (name.length > 63) faults.push("name part must be no more than 63 bytes");
   if (!QUALIFIED.test(name)) {
     faults.push(
-      "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
     );
   }
   return faults;
@@ -87,12 +87,32 @@ export function validateLabels(
   return errors;
 }
 
+const FINALIZERS: ReadonlySet<string> = new Set(["foregroundDeletion", "kubernetes", "orphan"]);
+
+/** Finalizers of built-in kinds must say whose they are. */
+export function validateFinalizers(finalizers: readonly string[]): FieldError[] {
+  return finalizers.flatMap((name, index) => {
+    if (name.includes("/") || FINALIZERS.has(name)) return [];
+    const why = "name is neither a standard finalizer name nor is it fully qualified";
+    return [invalid(`metadata.finalizers[${index}]`, name, why)];
+  });
+}
+
+/** What begins a name may end in a dash, which no name may. */
+function withoutDash(base: string): string {
+  return base.length > 1 && base.endsWith("-") ? `${base.slice(0, -2)}a` : base;
+}
+
 /** Checks metadata whose types are right already. */
 export function validateMetadata(
   meta: Meta,
   checkName: (name: string) => string[],
 ): FieldError[] {
   const errors: FieldError[] = [];
+  const base = meta.generateName ?? "";
+  for (const fault of base === "" ? [] : checkName(withoutDash(base))) {
+    errors.push(invalid("metadata.generateName", base, fault));
+  }
   if (meta.name === undefined || meta.name === "") {
     errors.push(required("metadata.name", "name or generateName is required"));
   } else {
@@ -114,12 +134,16 @@ export function validateMetadata(
   for (const owner of meta.ownerReferences ?? []) {
     // The real server names no index here.
     const at = "metadata.ownerReferences";
-    if (!owner.apiVersion) {
+    if (!owner.apiVersion || owner.apiVersion.split("/").length > 2) {
       errors.push(invalid(`${at}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
     }
     if (!owner.kind) errors.push(invalid(`${at}.kind`, owner.kind ?? "", "must not be empty"));
     if (!owner.name) errors.push(invalid(`${at}.name`, owner.name ?? "", "must not be empty"));
     if (!owner.uid) errors.push(invalid(`${at}.uid`, owner.uid ?? "", "must not be empty"));
+    if (owner.kind === "Event" && owner.apiVersion === "v1") {
+      const why = "/v1, Kind=Event is disallowed from being an owner";
+      errors.push(invalid(at, owner, why));
+    }
   }
   const controllers = (meta.ownerReferences ?? []).filter(({ controller }) => controller === true);
   if (controllers.length > 1) {

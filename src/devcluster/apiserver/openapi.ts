@@ -3,28 +3,29 @@ import { isObject, type JsonObject, objectOf } from "./json.ts";
 import type { Registry, ResourceType } from "./registry.ts";
 import { SCHEMAS } from "./schema/built_in.ts";
 
-const INFO = { title: "Kubernetes", version: "v1.36" };
+const INFO = { title: "Kubernetes", version: "1.36" };
 
-/** Path of a group version in the index: `api/v1`, `apis/GROUP/VERSION`. */
 function documentPath({ group, version }: { group: string; version: string }): string {
   return group === "" ? `api/${version}` : `apis/${group}/${version}`;
 }
 
-/** `/openapi/v3` */
-export function openapiIndex(registry: Registry): JsonObject {
-  const paths: JsonObject = {};
-  for (const { info } of registry.all()) {
-    const path = documentPath(info);
-    const hash = `${registry.generation}-${info.group}-${info.version}`;
-    paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${encodeURIComponent(hash)}` };
-  }
-  return { paths };
+/** The group versions that have a document, by their paths: `api/v1`, `apis/GROUP/VERSION`. */
+export function openapiPaths(registry: Registry): string[] {
+  return [...new Set(registry.all().map(({ info }) => documentPath(info)))];
 }
 
-/** `/openapi/v3/PATH`; undefined when there is no such group version. */
-export function openapiDocument(registry: Registry, path: string): JsonObject | undefined {
+/** `/openapi/v3`. @param hashOf Names the content of a document, by its path. */
+export function openapiIndex(registry: Registry, hashOf: (path: string) => string): JsonObject {
+  const paths = openapiPaths(registry).map((path) => [
+    path,
+    { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(path)}` },
+  ]);
+  return { paths: Object.fromEntries(paths) };
+}
+
+/** `/openapi/v3/PATH` */
+export function openapiDocument(registry: Registry, path: string): JsonObject {
   const types = registry.all().filter(({ info }) => documentPath(info) === path);
-  if (types.length === 0) return undefined;
   const schemas: JsonObject = {};
   const paths: JsonObject = {};
   for (const type of types) {

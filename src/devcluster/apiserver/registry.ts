@@ -3,7 +3,8 @@ import { versionsOf } from "./crd/definition.ts";
 import type { CustomVersion } from "./crd/definition.ts";
 import type { ApiObject } from "./json.ts";
 import { type KindRules, rulesOf } from "./kinds/rules.ts";
-import { BUILT_IN, type ResourceInfo } from "./resources.ts";
+import { apiVersionOf, BUILT_IN, type ResourceInfo } from "./resources.ts";
+import { seal, type Stored } from "./store.ts";
 
 /** A served resource with all that belongs to it. */
 export interface ResourceType {
@@ -11,6 +12,23 @@ export interface ResourceType {
   readonly rules: KindRules;
   /** Set for custom resources. */
   readonly custom: CustomVersion | undefined;
+}
+
+/** The object as it is kept: whichever version it was written in, it is stored in one. */
+export function asStored(object: ApiObject, { custom }: ResourceType): ApiObject {
+  if (custom === undefined || object.apiVersion === custom.storedAs) return object;
+  return { ...object, apiVersion: custom.storedAs };
+}
+
+/** The object in the version of the type: the same but for its `apiVersion`. */
+export function asType(stored: Stored, { custom, info }: ResourceType): Stored {
+  if (custom === undefined) return stored;
+  const apiVersion = apiVersionOf(info);
+  if (stored.value.apiVersion === apiVersion) return stored;
+  return seal(
+    { ...stored.value, metadata: { ...stored.value.metadata }, apiVersion },
+    stored.version,
+  );
 }
 
 const NO_RULES: KindRules = {};
@@ -35,12 +53,16 @@ export class Registry {
     const slash = apiVersion.lastIndexOf("/");
     const group = slash === -1 ? "" : apiVersion.slice(0, slash);
     const version = apiVersion.slice(slash + 1);
-    return this.all().find(({ info }) =>
-      info.kind === kind && info.group === group && info.version === version
-    );
+    const types = this.all().filter(({ info }) => info.kind === kind && info.group === group);
+    // Objects may be stored in a version that is not served.
+    return types.find(({ info }) => info.version === version) ?? types[0];
   }
   all(): ResourceType[] {
     return [...this.#types.values()];
+  }
+  /** Whether it is a group of the server's own: it answers for all versions of those, and for no others. */
+  hasBuiltInGroup(group: string): boolean {
+    return BUILT_IN.some((info) => info.group === group);
   }
   hasGroupVersion(group: string, version: string): boolean {
     return this.all().some(({ info }) => info.group === group && info.version === version);

@@ -43,6 +43,7 @@ export const ALL_VERBS = [
   "watch",
 ] as const;
 const STATUS_VERBS = ["get", "patch", "update"] as const;
+const STREAM_VERBS = ["create", "get"] as const;
 
 /** `apiVersion` of a resource's objects. */
 export function apiVersionOf({ group, version }: { group: string; version: string }): string {
@@ -77,6 +78,7 @@ const SCHEMA_GROUPS: Readonly<Record<string, string>> = {
   "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
   "authorization.k8s.io": "io.k8s.api.authorization.v1",
   "authentication.k8s.io": "io.k8s.api.authentication.v1",
+  "autoscaling": "io.k8s.api.autoscaling.v1",
 };
 
 function row(group: string, kind: string, options: Row = {}): ResourceInfo {
@@ -123,9 +125,12 @@ export const BUILT_IN: readonly ResourceInfo[] = [
     status: true,
     generation: true,
     more: [
+      { name: "attach", kind: "PodAttachOptions", verbs: STREAM_VERBS },
       { name: "binding", kind: "Binding", verbs: ["create"] },
       { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
+      { name: "exec", kind: "PodExecOptions", verbs: STREAM_VERBS },
       { name: "log", kind: "Pod", verbs: ["get"] },
+      { name: "portforward", kind: "PodPortForwardOptions", verbs: STREAM_VERBS },
     ],
   }),
   row("", "ResourceQuota", { short: ["quota"], status: true }),
@@ -146,6 +151,13 @@ export const BUILT_IN: readonly ResourceInfo[] = [
     categories: ["all"],
     status: true,
     generation: true,
+    more: [{
+      name: "scale",
+      kind: "Scale",
+      group: "autoscaling",
+      version: "v1",
+      verbs: STATUS_VERBS,
+    }],
   }),
   row("coordination.k8s.io", "Lease"),
   row("rbac.authorization.k8s.io", "ClusterRoleBinding", { cluster: true }),
@@ -181,10 +193,18 @@ export const BUILT_IN: readonly ResourceInfo[] = [
     status: true,
     generation: true,
   }),
+  row("authorization.k8s.io", "LocalSubjectAccessReview", { virtual: true }),
   row("authorization.k8s.io", "SelfSubjectAccessReview", { cluster: true, virtual: true }),
+  row("authorization.k8s.io", "SelfSubjectRulesReview", { cluster: true, virtual: true }),
   row("authorization.k8s.io", "SubjectAccessReview", { cluster: true, virtual: true }),
+  row("authentication.k8s.io", "SelfSubjectReview", { cluster: true, virtual: true }),
   row("authentication.k8s.io", "TokenReview", { cluster: true, virtual: true }),
 ];
+
+/** Kinds that are met below other objects only, never stored. */
+export const BINDING = row("", "Binding");
+export const SCALE = row("autoscaling", "Scale");
+export const TOKEN_REQUEST = row("authentication.k8s.io", "TokenRequest");
 
 /** The built-in resource of a group; for the server's own reads and writes. */
 export function builtIn(group: string, plural: string): ResourceInfo {

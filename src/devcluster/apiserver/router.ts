@@ -27,7 +27,7 @@ export function parsePath(path: string): ParsedPath {
   if (root === "api") {
     if (rest.length === 0) return { type: "groups", legacy: true };
     const [version = "", ...tail] = rest;
-    return version === "v1" ? parseTail("", version, tail) : { type: "other", path };
+    return parseTail("", version, tail);
   }
   if (root === "apis") {
     const [group, version, ...tail] = rest;

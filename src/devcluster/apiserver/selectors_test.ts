@@ -27,6 +27,9 @@ Deno.test.each([
   { selector: "size>4", names: ["two"] },
   { selector: "size<4", names: [] },
   { selector: "app=", names: [] },
+  { selector: "app=,tier=web", names: [] },
+  { selector: "tier notin ()", names: ["one", "two", "three"] },
+  { selector: "app in (x,),in", names: [] },
 ])("parseLabelSelector() of '$selector'", ({ selector, names }) => {
   const test = parseLabelSelector(selector);
   const found = PODS.filter((object) => test?.(object) ?? true).map(({ metadata }) =>

@@ -35,8 +35,21 @@ onServer("a token is needed", async ({ server }) => {
       new Request(`https://x${path}`, { headers: { authorization: `Bearer ${token}` } }),
     );
   strictEqual((await asked("/api/v1/pods", "wrong!")).status, 401);
-  strictEqual((await asked("/api/v1/pods", "")).status, 401);
+  strictEqual((await asked("/api/v1/pods", "")).status, 403);
   strictEqual((await asked("/readyz", "")).status, 200);
+});
+
+onServer("a namespace that its own finalizer holds is written once", async (api) => {
+  const path = "/api/v1/namespaces/n";
+  await api.call("POST", "/api/v1/namespaces", {
+    metadata: { name: "n", finalizers: ["example.com/hold"] },
+  });
+  await api.call("DELETE", path);
+  await api.server.idle();
+  const { body } = await api.call("GET", path);
+  deepStrictEqual(valueAt(body, "spec"), {});
+  await api.merge(path, { metadata: { finalizers: null } });
+  strictEqual((await api.call("GET", path)).code, 404);
 });
 
 onServer("a created pod has its defaults", async (api) => {

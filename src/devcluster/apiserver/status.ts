@@ -1,5 +1,5 @@
 /** Failures as `Status` objects: the one place that knows codes, reasons and wording. */
-import type { JsonObject } from "./json.ts";
+import type { ApiObject, JsonObject } from "./json.ts";
 
 /** What is wrong with one field. */
 export interface FieldError {
@@ -48,6 +48,11 @@ export function notSupported(
     message: `Unsupported value: ${shown(value)}: supported values: ${values}`,
   };
 }
+/** Whether a value that may be absent is one of those that there are. */
+export function oneOf(value: unknown, allowed: readonly string[], field: string): FieldError[] {
+  if (value === undefined || allowed.some((known) => known === value)) return [];
+  return [notSupported(field, value, allowed)];
+}
 export function duplicate(field: string, value: unknown): FieldError {
   return { reason: "FieldValueDuplicate", field, message: `Duplicate value: ${shown(value)}` };
 }
@@ -86,6 +91,8 @@ export class StatusError extends Error {
     readonly reason: string,
     message: string,
     readonly details?: JsonObject,
+    /** Of the `Status` as a list: where it may go on. */
+    readonly metadata: JsonObject = {},
   ) {
     super(message);
   }
@@ -94,7 +101,7 @@ export class StatusError extends Error {
     return {
       kind: "Status",
       apiVersion: "v1",
-      metadata: {},
+      metadata: this.metadata,
       status: "Failure",
       message: this.message,
       ...(this.reason !== "" && { reason: this.reason }),
@@ -118,6 +125,32 @@ function qualified({ group, plural }: Subject): string {
 export function badRequest(message: string): StatusError {
   return new StatusError(400, "BadRequest", message);
 }
+/** 400 for an object of another name than the path's. */
+export function otherName(found: string, expected: string): StatusError {
+  return badRequest(
+    `the name of the object (${found}) does not match the name on the URL (${expected})`,
+  );
+}
+/** 400 for an object of another namespace than the path's. */
+export function otherNamespace(): StatusError {
+  return badRequest(
+    "the namespace of the provided object does not match the namespace sent on the request",
+  );
+}
+/** 400 for a body in which no object of the kind can be seen. */
+export function unrecognized(kind: string, fault: string, text: string): StatusError {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): ${fault} (${summaryOf(text)})`,
+  );
+}
+const SUMMARY_LENGTH = 30;
+/** The beginning of a body: as it is where it looks like JSON, else in hexadecimal digits. */
+function summaryOf(text: string): string {
+  if (text === "") return "<empty>";
+  const start = text.slice(0, SUMMARY_LENGTH);
+  const shown = text.startsWith("{") ? start : new TextEncoder().encode(start).toHex();
+  return text.length > SUMMARY_LENGTH ? `${shown} ...` : shown;
+}
 export function notFound(subject: Subject, name: string): StatusError {
   const message = `${qualified(subject)} "${name}" not found`;
   return new StatusError(404, "NotFound", message, detailsOf(subject, name));
@@ -126,8 +159,11 @@ export function noSuchResource(): StatusError {
   const message = "the server could not find the requested resource";
   return new StatusError(404, "NotFound", message, {});
 }
-export function alreadyExists(subject: Subject, name: string): StatusError {
-  const message = `${qualified(subject)} "${name}" already exists`;
+/** 409 for an object that is there. */
+export function alreadyExists(subject: Subject, { metadata }: ApiObject): StatusError {
+  const name = metadata.name ?? "";
+  const dying = metadata.deletionTimestamp === undefined ? "" : "object is being deleted: ";
+  const message = `${dying}${qualified(subject)} "${name}" already exists`;
   return new StatusError(409, "AlreadyExists", message, detailsOf(subject, name));
 }
 export function conflict(subject: Subject, name: string, why: string): StatusError {
@@ -137,13 +173,16 @@ export function conflict(subject: Subject, name: string, why: string): StatusErr
 export const MODIFIED =
   "the object has been modified; please apply your changes to the latest version and try again";
 
+/** 403. @param subject Absent for a path that is no resource's. */
 export function forbiddenRequest(
-  subject: Subject,
+  subject: Subject | undefined,
   name: string,
   why: string,
   causes: readonly JsonObject[] = [],
 ): StatusError {
-  const message = `${qualified(subject)} "${name}" is forbidden: ${why}`;
+  if (subject === undefined) return new StatusError(403, "Forbidden", `forbidden: ${why}`, {});
+  const about = name === "" ? qualified(subject) : `${qualified(subject)} "${name}"`;
+  const message = `${about} is forbidden: ${why}`;
   const details = { ...detailsOf(subject, name), ...(causes.length > 0 && { causes }) };
   return new StatusError(403, "Forbidden", message, details);
 }
@@ -151,8 +190,8 @@ export function methodNotAllowed(): StatusError {
   const message = "the server does not allow this method on the requested resource";
   return new StatusError(405, "MethodNotAllowed", message, {});
 }
-export function expired(message: string): StatusError {
-  return new StatusError(410, "Expired", message);
+export function expired(message: string, metadata: JsonObject = {}): StatusError {
+  return new StatusError(410, "Expired", message, undefined, metadata);
 }
 export function unsupportedMediaType(message: string): StatusError {
   return new StatusError(415, "UnsupportedMediaType", message);
@@ -175,7 +214,7 @@ export function invalidObject(
   return new StatusError(422, "Invalid", `${type} "${name}" is invalid: ${text}`, {
     ...(name !== "" && { name }),
     ...(group !== "" && { group }),
-    kind,
+    ...(kind !== "" && { kind }),
     causes: errors.map(({ reason, message, field }) => ({ reason, message, field })),
   });
 }

@@ -2,9 +2,14 @@
 import type { Cluster } from "../cluster.ts";
 import type { Collection } from "../collection.ts";
 import { type ApiObject, isEqual, type OwnerReference } from "../json.ts";
+import { recordOwnWrite } from "../managed/record.ts";
 import type { ResourceType } from "../registry.ts";
+import { builtIn } from "../resources.ts";
 import { StatusError } from "../status.ts";
 import type { Change, Location } from "../store.ts";
+import { timestamp } from "../timestamp.ts";
+import { createObject } from "../writes/create.ts";
+import { OWN_WRITE } from "../writes/decode.ts";
 import { deleteObject, FOREGROUND, ORPHAN } from "../writes/remove.ts";
 import { isGone } from "../writes/update.ts";
 import type { Runner } from "./runner.ts";
@@ -35,9 +40,15 @@ export function judgeDependent(
   return { kind: "delete" };
 }
 
+/** Owners that are remembered after their end. */
+const GONE_MAX = 10_000;
+const EVENTS = builtIn("", "events");
+const NAME = "garbage-collector-controller";
+
 export class GarbageCollector {
   readonly #cluster: Cluster;
   readonly #runner: Runner;
+  readonly #gone = new Set<string>();
 
   constructor(cluster: Cluster, runner: Runner) {
     this.#cluster = cluster;
@@ -50,7 +61,9 @@ export class GarbageCollector {
     const owners = metadata.ownerReferences;
     const location = { collection, key: change.key };
     if (change.type === "DELETED") {
-      this.#revisit(this.#cluster.store.dependentsOf(metadata.uid ?? ""));
+      const dependents = this.#cluster.store.dependentsOf(metadata.uid ?? "");
+      if (dependents.length > 0) this.#rememberGone(metadata.uid ?? "");
+      this.#revisit(dependents);
       // An owner in foreground deletion may be waiting for just this one.
       for (const owner of owners ?? []) {
         const found = this.#cluster.store.locate(owner.uid);
@@ -65,6 +78,13 @@ export class GarbageCollector {
     if (metadata.deletionTimestamp !== undefined && holdsDependents(change.current.value)) {
       this.#add("owner", location, () => this.#serveOwner(location));
     }
+  }
+
+  /** An owner that was seen to go is gone, also when its kind has gone since. */
+  #rememberGone(uid: string): void {
+    this.#gone.add(uid);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > GONE_MAX && oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #add(kind: string, { collection, key }: Location, job: () => void): void {
@@ -83,6 +103,7 @@ export class GarbageCollector {
     if (object === undefined || owners === undefined) return;
     const verdict = judgeDependent(owners, (owner) => this.#stateOf(owner, object));
     if (verdict.kind === "keep") return;
+    for (const owner of owners) this.#warnOfElsewhere(owner, object);
     if (verdict.kind === "release") {
       this.#rewrite({ collection, key }, object, { ownerReferences: [...verdict.owners] });
       return;
@@ -97,14 +118,46 @@ export class GarbageCollector {
   #stateOf(owner: OwnerReference, dependent: ApiObject): "there" | "gone" | "waiting" {
     const found = this.#cluster.store.locate(owner.uid);
     const value = found?.collection.get(found.key)?.value;
-    if (value === undefined) return "gone";
-    // A namespaced owner elsewhere does not count, nor one of another name or kind.
-    const { namespace, name } = value.metadata;
-    const reachable = namespace === undefined || namespace === dependent.metadata.namespace;
-    if (!reachable || name !== owner.name || value.kind !== owner.kind) return "gone";
+    if (value === undefined) {
+      const { apiVersion, kind, uid } = owner;
+      // Of a kind that nobody serves nothing can be said.
+      const known = this.#cluster.registry.findKind(apiVersion, kind) !== undefined;
+      return known || this.#gone.has(uid) ? "gone" : "there";
+    }
+    const reachable = !isElsewhere(value, dependent);
+    if (!reachable || value.metadata.name !== owner.name || value.kind !== owner.kind) {
+      return "gone";
+    }
     const waiting = value.metadata.deletionTimestamp !== undefined &&
       (value.metadata.finalizers ?? []).includes(FOREGROUND);
     return waiting ? "waiting" : "there";
+  }
+
+  /** Tells who looks why the dependent goes: an owner in another namespace is none. */
+  #warnOfElsewhere(owner: OwnerReference, dependent: ApiObject): void {
+    const found = this.#cluster.store.locate(owner.uid);
+    const value = found?.collection.get(found.key)?.value;
+    if (value === undefined || !isElsewhere(value, dependent)) return;
+    const type = this.#cluster.registry.find(EVENTS.group, EVENTS.version, EVENTS.plural);
+    const { name = "", namespace = "", uid } = dependent.metadata;
+    if (type === undefined || dependent.metadata.deletionTimestamp !== undefined) return;
+    const { apiVersion, kind } = dependent;
+    const time = timestamp();
+    const shown =
+      `${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}`;
+    const event = {
+      metadata: { name: `${name}.${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}` },
+      involvedObject: { apiVersion, kind, name, namespace, uid },
+      type: "Warning",
+      reason: "OwnerRefInvalidNamespace",
+      message: `ownerRef [${shown}] does not exist in namespace "${namespace}"`,
+      source: { component: NAME },
+      reportingComponent: NAME,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    };
+    this.#try(() => void createObject(this.#cluster, type, namespace, event, OWN_WRITE));
   }
 
   #hasBlocking(uid: string): boolean {
@@ -150,6 +203,7 @@ export class GarbageCollector {
     if (metadata.ownerReferences?.length === 0) delete metadata.ownerReferences;
     const next = { ...object, metadata };
     const type = this.#typeOf(next);
+    if (type !== undefined) recordOwnWrite(next, type);
     // The write that takes the last hold away is the deletion.
     if (type !== undefined && isGone(next, type)) collection.remove(key);
     else collection.replace(key, next);
@@ -162,17 +216,28 @@ export class GarbageCollector {
     const type = this.#typeOf(object);
     const { namespace = "", name = "", uid } = object.metadata;
     if (type === undefined) return;
-    try {
-      deleteObject(this.#cluster, type, namespace, name, {
+    this.#try(() =>
+      void deleteObject(this.#cluster, type, namespace, name, {
         dryRun: false,
         ...(propagationPolicy !== undefined && { propagationPolicy }),
         ...(uid !== undefined && { uid }),
-      });
+      })
+    );
+  }
+  /** Gone or replaced meanwhile: nothing is left to do. */
+  #try(write: () => void): void {
+    try {
+      write();
     } catch (error) {
-      // Gone or replaced meanwhile: nothing is left to do.
       if (!(error instanceof StatusError)) throw error;
     }
   }
+}
+
+/** A namespaced owner in another namespace than its dependent's does not count. */
+function isElsewhere(owner: ApiObject, dependent: ApiObject): boolean {
+  const { namespace } = owner.metadata;
+  return namespace !== undefined && namespace !== dependent.metadata.namespace;
 }
 
 function holdsDependents({ metadata }: ApiObject): boolean {

@@ -3,7 +3,8 @@ import type { JsonObject } from "../json.ts";
 import { Shape } from "../schema/shape.ts";
 import { applyDefaults, pruneUnknown } from "./decode.ts";
 import { compareVersions } from "./definition.ts";
-import { checkExpression, validateRules } from "./rules.ts";
+import { checkSchema } from "./structural.ts";
+import { validateRules } from "./rules.ts";
 import { validateSchema } from "./validate.ts";
 
 const shapeOf = (properties: JsonObject, more: JsonObject = {}) =>
@@ -126,9 +127,33 @@ Deno.test("rules at the root see no more of the metadata than the name", () => {
   strictEqual(validateRules(object("abcd"), undefined, shape).length, 1);
 });
 
-Deno.test("checkExpression() tells what cannot be parsed", () => {
-  strictEqual(checkExpression("self.x == 1"), undefined);
-  strictEqual(typeof checkExpression("self.x +"), "string");
+Deno.test.each<{ rule: JsonObject; fault: string | undefined }>([
+  { rule: { rule: "self.x == 1" }, fault: undefined },
+  { rule: { rule: "self.x +" }, fault: "rule" },
+  { rule: { rule: "self.y == 1" }, fault: "rule" },
+  { rule: { rule: "unknown(self.x)" }, fault: "rule" },
+  { rule: { rule: "size('x')" }, fault: "rule" },
+  { rule: { rule: "self.x" }, fault: "rule" },
+  { rule: { rule: "self.x == 1", messageExpression: "1" }, fault: "messageExpression" },
+  { rule: { rule: "self.x == 1", fieldPath: ".y" }, fault: "fieldPath" },
+  { rule: { rule: "self.x == 1", optionalOldSelf: true }, fault: "optionalOldSelf" },
+])("checkSchema() of $rule finds a fault in $fault", ({ rule, fault }) => {
+  const properties = { x: { type: "integer" } };
+  const schema = { type: "object", properties, "x-kubernetes-validations": [rule] };
+  deepStrictEqual(
+    checkSchema(schema, "at").map(({ field }) => field),
+    fault === undefined ? [] : [`at.x-kubernetes-validations[0].${fault}`],
+  );
+});
+
+Deno.test("validateSchema() leaves what an update does not change alone", () => {
+  const shape = shapeOf({
+    a: { type: "integer", minimum: 5 },
+    b: { type: "integer", minimum: 5 },
+  });
+  deepStrictEqual(textsOf(validateSchema({ a: 1, b: 2 }, shape, { a: 1, b: 9 })), [
+    "b: Invalid value: 2: b in body should be greater than or equal to 5",
+  ]);
 });
 
 Deno.test("compareVersions() puts stable versions first", () => {

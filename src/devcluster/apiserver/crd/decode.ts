@@ -1,5 +1,7 @@
 /** Custom objects on their way in: what the schema does not know goes, what is left out is filled. */
 import { copyOf, isObject } from "../json.ts";
+import { metadataShape } from "../schema/built_in.ts";
+import { decodeBuiltIn } from "../schema/decode.ts";
 import type { Shape } from "../schema/shape.ts";
 
 const TYPE_FIELDS: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
@@ -28,6 +30,10 @@ function prune(value: unknown, shape: Shape, path: string, root: boolean, unknow
   if (!isObject(value)) return;
   const { properties, additional } = shape;
   const whole = root || shape.embedded;
+  if (shape.embedded && isObject(value.metadata)) {
+    const inMetadata = decodeBuiltIn(value.metadata, metadataShape(), path).unknown;
+    unknown.push(...inMetadata.map((field) => `${path}.metadata.${field}`));
+  }
   for (const key of Object.keys(value)) {
     if (whole && TYPE_FIELDS.has(key)) continue;
     const field = path === "" ? key : `${path}.${key}`;

@@ -11,11 +11,10 @@ import {
   stringOf,
 } from "../json.ts";
 import type { KindRules } from "../kinds/rules.ts";
-import { checkLabel } from "../names.ts";
 import { ALL_VERBS, type ResourceInfo, type Subresource } from "../resources.ts";
 import { Shape } from "../schema/shape.ts";
-import { type FieldError, invalid, notSupported, required } from "../status.ts";
-import { checkExpression } from "./rules.ts";
+import { type FieldError, invalid } from "../status.ts";
+import { storageVersions, validateDefinition } from "./definition_validation.ts";
 
 /** A column for tables, from the definition. */
 export interface PrinterColumn {
@@ -32,41 +31,39 @@ export interface CustomVersion {
   readonly shape: Shape;
   readonly columns: readonly PrinterColumn[];
   readonly selectableFields: readonly string[];
-  readonly storage: boolean;
+  /** `apiVersion` that objects are stored with, whichever they are written in. */
+  readonly storedAs: string;
+  /** What every answer in this version warns of; "" for nothing. */
+  readonly deprecation: string;
+  /** Where the counts of the scale subresource are; undefined without it. */
+  readonly scale: ScalePaths | undefined;
+}
+
+/** Paths of plain field names: `spec.replicas`. */
+export interface ScalePaths {
+  readonly specReplicas: string;
+  readonly statusReplicas: string;
+  /** "" where there is none. */
+  readonly selector: string;
 }
 
 function setDefaults(definition: ApiObject): void {
   const spec = childOf(definition, "spec");
   const names = childOf(spec, "names");
-  if (!names.singular) names.singular = stringOf(names.kind).toLowerCase();
-  if (!names.listKind) names.listKind = `${stringOf(names.kind)}List`;
+  const kind = stringOf(names.kind);
+  if (!names.singular && kind !== "") names.singular = kind.toLowerCase();
+  if (!names.listKind && kind !== "") names.listKind = `${kind}List`;
   fill(spec, "conversion", { strategy: "None" });
 }
 
-/** Everything is ready at once here: the conditions say so from the first moment. */
+/** As a new definition is answered; what follows is up to the names of others. */
 function prepareCreate(definition: ApiObject): void {
-  const spec = objectOf(definition.spec);
-  const lastTransitionTime = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-  const condition = (type: string, reason: string, message: string) => ({
-    lastTransitionTime,
-    message,
-    reason,
-    status: "True",
-    type,
-  });
+  const storedVersions = storageVersions(objectOf(definition.spec));
   definition.status = {
-    acceptedNames: spec.names,
-    conditions: [
-      condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-      condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-    ],
-    storedVersions: storageVersions(spec),
+    conditions: null,
+    acceptedNames: { plural: "", kind: "" },
+    storedVersions,
   };
-}
-
-function storageVersions(spec: JsonObject): unknown[] {
-  return objectsOf(spec.versions).filter(({ storage }) => storage === true)
-    .map(({ name }) => name);
 }
 
 function prepareUpdate(definition: ApiObject, previous: ApiObject): void {
@@ -76,80 +73,8 @@ function prepareUpdate(definition: ApiObject, previous: ApiObject): void {
   definition.status = {
     ...before,
     ...status,
-    acceptedNames: objectOf(definition.spec).names,
     storedVersions: [...new Set(stored)],
   };
-}
-
-function validate(definition: ApiObject): FieldError[] {
-  const spec = objectOf(definition.spec);
-  const names = objectOf(spec.names);
-  const versions = objectsOf(spec.versions);
-  const errors: FieldError[] = [];
-  if (definition.metadata.name !== `${names.plural}.${spec.group}`) {
-    errors.push(
-      invalid(
-        "metadata.name",
-        definition.metadata.name,
-        'must be spec.names.plural+"."+spec.group',
-      ),
-    );
-  }
-  if (!spec.group) errors.push(required("spec.group"));
-  if (spec.scope !== "Namespaced" && spec.scope !== "Cluster") {
-    errors.push(notSupported("spec.scope", spec.scope ?? "", ["Cluster", "Namespaced"]));
-  }
-  for (const [index, version] of versions.entries()) {
-    const at = `spec.versions[${index}]`;
-    const name = stringOf(version.name);
-    errors.push(...checkLabel(name).map((fault) => invalid(`${at}.name`, name, fault)));
-    const schema = objectOf(version.schema).openAPIV3Schema;
-    if (!isObject(schema)) errors.push(required(`${at}.schema.openAPIV3Schema`));
-    else {
-      // The schema of an only version is named by its older place.
-      const place = versions.length === 1 ? "spec.validation" : `${at}.schema`;
-      checkStructure(schema, `${place}.openAPIV3Schema`, errors);
-    }
-  }
-  if (storageVersions(spec).length !== 1) {
-    const shown = versions.map(({ name, storage }) => ({ Name: name, Storage: storage === true }));
-    errors.push(
-      invalid("spec.versions", shown, "must have exactly one version marked as storage version"),
-    );
-  }
-  for (const key of ["plural", "kind"]) if (!names[key]) errors.push(required(`spec.names.${key}`));
-  return errors;
-}
-
-/** The rules of structural schemas that a mistake breaks most often. */
-function checkStructure(schema: JsonObject, at: string, errors: FieldError[]): void {
-  const open = schema["x-kubernetes-int-or-string"] === true ||
-    schema["x-kubernetes-preserve-unknown-fields"] === true;
-  if (!schema.type && !open) {
-    errors.push(required(`${at}.type`, "must not be empty for specified object fields"));
-  }
-  if (schema.type === "array") {
-    if (isObject(schema.items)) checkStructure(schema.items, `${at}.items`, errors);
-    else errors.push(required(`${at}.items`, "must be specified"));
-  }
-  for (const [key, child] of Object.entries(objectOf(schema.properties))) {
-    if (key === "metadata" && !at.includes("properties")) continue;
-    checkStructure(objectOf(child), `${at}.properties[${key}]`, errors);
-  }
-  if (isObject(schema.additionalProperties)) {
-    checkStructure(schema.additionalProperties, `${at}.additionalProperties`, errors);
-  }
-  for (const [index, rule] of objectsOf(schema["x-kubernetes-validations"]).entries()) {
-    const fault = checkExpression(stringOf(rule.rule));
-    if (fault === undefined) continue;
-    errors.push(
-      invalid(
-        `${at}.x-kubernetes-validations[${index}].rule`,
-        { rule: rule.rule },
-        `compilation failed: ${fault}`,
-      ),
-    );
-  }
 }
 
 function validateUpdate(definition: ApiObject, previous: ApiObject): FieldError[] {
@@ -163,7 +88,7 @@ export const DEFINITION_RULES: KindRules = {
   setDefaults,
   prepareCreate,
   prepareUpdate,
-  validate,
+  validate: validateDefinition,
   validateUpdate,
 };
 
@@ -180,6 +105,7 @@ export function versionsOf(definition: ApiObject): CustomVersion[] {
       const kind = stringOf(names.kind);
       const status: Subresource = { name: "status", kind, verbs: ["get", "patch", "update"] };
       const hasStatus = isObject(subresources.status);
+      const scale = scaleOf(subresources.scale);
       return {
         info: {
           group: stringOf(spec.group),
@@ -191,7 +117,10 @@ export function versionsOf(definition: ApiObject): CustomVersion[] {
           shortNames: strings(names.shortNames),
           categories: strings(names.categories),
           verbs: ALL_VERBS,
-          subresources: hasStatus ? [status] : [],
+          subresources: [
+            ...(hasStatus ? [status] : []),
+            ...(scale === undefined ? [] : [SCALE]),
+          ],
           statusSubresource: hasStatus,
           countsGeneration: true,
           schemaName: "",
@@ -201,9 +130,35 @@ export function versionsOf(definition: ApiObject): CustomVersion[] {
         columns: objectsOf(version.additionalPrinterColumns).map(columnOf),
         selectableFields: objectsOf(version.selectableFields)
           .map(({ jsonPath }) => stringOf(jsonPath).replace(/^\./, "")),
-        storage: version.storage === true,
+        storedAs: `${spec.group}/${storageVersions(spec)[0]}`,
+        deprecation: deprecationOf(spec, version),
+        scale,
       };
     });
+}
+
+const SCALE: Subresource = {
+  name: "scale",
+  group: "autoscaling",
+  version: "v1",
+  kind: "Scale",
+  verbs: ["get", "patch", "update"],
+};
+
+function scaleOf(value: unknown): ScalePaths | undefined {
+  if (!isObject(value)) return undefined;
+  const path = (name: string) => stringOf(value[name]).replace(/^\./, "");
+  return {
+    specReplicas: path("specReplicasPath"),
+    statusReplicas: path("statusReplicasPath"),
+    selector: path("labelSelectorPath"),
+  };
+}
+
+function deprecationOf({ group, names }: JsonObject, version: JsonObject): string {
+  if (version.deprecated !== true) return "";
+  const { kind } = objectOf(names);
+  return stringOf(version.deprecationWarning) || `${group}/${version.name} ${kind} is deprecated`;
 }
 
 function columnOf(column: JsonObject): PrinterColumn {

@@ -1,8 +1,10 @@
 /** CEL rules of custom resources (`x-kubernetes-validations`). */
-import { Environment } from "@marcbachmann/cel-js";
-import { isObject, type JsonObject, objectsOf, stringOf } from "../json.ts";
+import { isEqual, isObject, type JsonObject, objectsOf, stringOf } from "../json.ts";
 import type { FieldError } from "../status.ts";
 import type { Shape } from "../schema/shape.ts";
+import { optionalOf } from "./cel_library.ts";
+import { compile, firstLine } from "./expressions.ts";
+import { counterpartOf } from "./list_items.ts";
 
 /** One rule made ready. */
 interface Rule {
@@ -10,24 +12,27 @@ interface Rule {
   readonly message: string;
   readonly messageExpression: ((context: JsonObject) => unknown) | undefined;
   readonly fieldPath: string;
-  /** It compares with the state before, so it only applies to updates. */
-  readonly transition: boolean;
-  readonly reason: FieldError["reason"];
+  /** It speaks of the state before: it is looked at in each update, changed or not. */
+  readonly usesOldSelf: boolean;
+  /** `oldSelf` is an optional value, and the rule applies to creations too. */
+  readonly optionalOldSelf: boolean;
+  readonly reason: keyof typeof REASONS;
 }
 
-const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true })
-  .registerVariable("self", "dyn")
-  .registerVariable("oldSelf", "dyn");
+const REASONS = {
+  FieldValueForbidden: "Forbidden",
+  FieldValueRequired: "Required value",
+  FieldValueDuplicate: "Duplicate value",
+  FieldValueInvalid: "Invalid value",
+} as const;
+/** Reasons that a rule may give. */
+export const RULE_REASONS = Object.keys(REASONS).sort();
+
 const prepared = new WeakMap<Shape, readonly Rule[]>();
 
-/** Why an expression cannot be used; undefined when it can. */
-export function checkExpression(text: string): string | undefined {
-  try {
-    environment.parse(text);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message.split("\n")[0] : String(error);
-  }
+/** True when the rule's text speaks of the state before. */
+export function usesOldSelf(text: string): boolean {
+  return /\boldSelf\b/.test(text);
 }
 
 /** True when the shape or anything below it carries rules. */
@@ -41,65 +46,72 @@ export function hasRules(shape: Shape): boolean {
 function rulesOf(shape: Shape): readonly Rule[] {
   let rules = prepared.get(shape);
   if (rules === undefined) {
-    rules = objectsOf(shape.schema["x-kubernetes-validations"]).map(prepareRule);
+    rules = objectsOf(shape.schema["x-kubernetes-validations"])
+      .map((rule) => prepareRule(rule, shape));
     prepared.set(shape, rules);
   }
   return rules;
 }
 
-function prepareRule(rule: JsonObject): Rule {
+function prepareRule(rule: JsonObject, shape: Shape): Rule {
   const text = stringOf(rule.rule);
   const messageText = stringOf(rule.messageExpression);
-  const shown = text.trim();
-  const reason = rule.reason;
+  const optionalOldSelf = rule.optionalOldSelf === true;
+  const prepare = (expression: string, wanted: "bool" | "string") => {
+    const compiled = compile(expression, shape, wanted, optionalOldSelf);
+    // The definition was checked: only one that is older than the check gets here.
+    if (compiled.fault !== undefined) throw new SyntaxError(compiled.fault);
+    return compiled.evaluate;
+  };
+  const reason = Object.keys(REASONS).find((known): known is keyof typeof REASONS =>
+    known === rule.reason
+  );
   return {
-    evaluate: environment.parse(text),
-    message: stringOf(rule.message) || `failed rule: ${shown}`,
-    messageExpression: messageText === "" ? undefined : environment.parse(messageText),
+    evaluate: prepare(text, "bool"),
+    message: stringOf(rule.message) || `failed rule: ${text.trim()}`,
+    messageExpression: messageText === "" ? undefined : prepare(messageText, "string"),
     fieldPath: stringOf(rule.fieldPath),
-    transition: /\boldSelf\b/.test(text) && rule.optionalOldSelf !== true,
-    reason: reason === "FieldValueForbidden" || reason === "FieldValueRequired" ||
-        reason === "FieldValueDuplicate"
-      ? reason
-      : "FieldValueInvalid",
+    usesOldSelf: usesOldSelf(text),
+    optionalOldSelf,
+    reason: reason ?? "FieldValueInvalid",
   };
 }
 
+/** A value and where it is. */
+interface Place {
+  readonly value: unknown;
+  /** The same before an update; undefined where there was none. */
+  readonly previous: unknown;
+  readonly shape: Shape;
+  readonly path: string;
+  readonly root: boolean;
+}
+
 /**
- * Checks every rule from the root down.
+ * Checks every rule from the root down. What an update leaves as it was is only checked by rules that
+ * speak of the state before.
  *
  * @param previous The state before an update; undefined at creation.
  */
 export function validateRules(value: unknown, previous: unknown, shape: Shape): FieldError[] {
   const errors: FieldError[] = [];
-  walk(value, previous, shape, "", true, errors);
+  walk({ value, previous, shape, path: "", root: true }, errors);
   return errors;
 }
 
-function walk(
-  value: unknown,
-  previous: unknown,
-  shape: Shape,
-  path: string,
-  root: boolean,
-  errors: FieldError[],
-): void {
+function walk(place: Place, errors: FieldError[]): void {
+  const { value, previous, shape, path, root } = place;
   if (value === undefined || value === null) return;
-  const rules = rulesOf(shape);
-  if (rules.length > 0) {
-    const self = toCel(value, shape, root);
-    const oldSelf = previous === undefined ? undefined : toCel(previous, shape, root);
-    for (const rule of rules) {
-      if (rule.transition && oldSelf === undefined) continue;
-      const error = applyRule(rule, { self, ...(oldSelf !== undefined && { oldSelf }) }, path);
-      if (error !== undefined) errors.push(error);
-    }
-  }
+  checkRules(place, errors);
   if (Array.isArray(value)) {
     const { items } = shape;
     if (items === undefined) return;
     for (const [index, item] of value.entries()) {
-      walk(item, undefined, items, `${path}[${index}]`, false, errors);
+      const before = counterpartOf(item, previous, shape);
+      walk(
+        { value: item, previous: before, shape: items, path: `${path}[${index}]`, root: false },
+        errors,
+      );
     }
     return;
   }
@@ -109,26 +121,49 @@ function walk(
     if (root && (key === "metadata" || key === "apiVersion" || key === "kind")) continue;
     const child = shape.member(key);
     if (child === undefined) continue;
-    walk(member, before?.[key], child, path === "" ? key : `${path}.${key}`, false, errors);
+    const field = path === "" ? key : `${path}.${key}`;
+    const at = shape.properties.has(key) ? field : `${path}[${key}]`;
+    walk({ value: member, previous: before?.[key], shape: child, path: at, root: false }, errors);
   }
 }
 
-function applyRule(rule: Rule, context: JsonObject, path: string): FieldError | undefined {
+function checkRules({ value, previous, shape, path, root }: Place, errors: FieldError[]): void {
+  const rules = rulesOf(shape);
+  if (rules.length === 0) return;
+  const unchanged = previous !== undefined && isEqual(value, previous);
+  const self = toCel(value, shape, root);
+  const oldSelf = previous === undefined || previous === null
+    ? undefined
+    : toCel(previous, shape, root);
+  for (const rule of rules) {
+    if (rule.usesOldSelf ? oldSelf === undefined && !rule.optionalOldSelf : unchanged) continue;
+    const before = rule.optionalOldSelf ? optionalOf(oldSelf) : oldSelf;
+    const context = { self, ...(before !== undefined && { oldSelf: before }) };
+    const error = applyRule(rule, context, value, path);
+    if (error !== undefined) errors.push(error);
+  }
+}
+
+function applyRule(
+  rule: Rule,
+  context: JsonObject,
+  value: unknown,
+  path: string,
+): FieldError | undefined {
   const field = (path + rule.fieldPath).replace(/^\./, "") || "<nil>";
-  let message = rule.message;
+  let { message } = rule;
   try {
     if (rule.evaluate(context) === true) return undefined;
     if (rule.messageExpression !== undefined) message = String(rule.messageExpression(context));
   } catch (error) {
-    const fault = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    message = `rule evaluation error: ${fault}`;
+    message = `rule evaluation error: ${firstLine(error)}`;
   }
-  const head = {
-    FieldValueForbidden: "Forbidden",
-    FieldValueRequired: "Required value",
-    FieldValueDuplicate: "Duplicate value",
-  }[stringOf(rule.reason)] ?? "Invalid value";
-  return { reason: rule.reason, field, message: `${head}: ${message}` };
+  const { reason } = rule;
+  const isPlain = typeof value !== "object" && rule.fieldPath === "";
+  const shown = isPlain && (reason === "FieldValueInvalid" || reason === "FieldValueDuplicate")
+    ? `${JSON.stringify(value)}: `
+    : "";
+  return { reason, field, message: `${REASONS[reason]}: ${shown}${message}` };
 }
 
 /** JSON to CEL values: integers become int, and at the root only names are shown of the metadata. */

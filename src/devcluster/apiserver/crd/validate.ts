@@ -1,16 +1,18 @@
 /** Validation of custom objects against their structural schema, worded as the real server does. */
-import { isEqual, isObject, listOf, stringOf } from "../json.ts";
+import { isEqual, isObject, type JsonObject, listOf, objectOf, stringOf } from "../json.ts";
 import { type FieldError, notSupported, required, tooLong, tooMany } from "../status.ts";
 import { Shape } from "../schema/shape.ts";
+import { counterpartOf } from "./list_items.ts";
 
 /**
- * Everything in `value` that its schema does not allow.
+ * Everything in `value` that its schema does not allow. What an update leaves as it was is not looked
+ * at again: a definition may have become stricter since.
  *
- * @param path Path of `value`; "" at the root.
+ * @param previous The value before an update; undefined at creation.
  */
-export function validateSchema(value: unknown, shape: Shape, path = ""): FieldError[] {
+export function validateSchema(value: unknown, shape: Shape, previous?: unknown): FieldError[] {
   const errors: FieldError[] = [];
-  check(value, shape, path, errors);
+  check(value, previous, shape, "", errors);
   return errors;
 }
 
@@ -43,8 +45,15 @@ function wrong(value: unknown, path: string, fault: string): FieldError {
   };
 }
 
-function check(value: unknown, shape: Shape, path: string, errors: FieldError[]): void {
+function check(
+  value: unknown,
+  previous: unknown,
+  shape: Shape,
+  path: string,
+  errors: FieldError[],
+): void {
   if (value === null && shape.nullable) return;
+  if (previous !== undefined && isEqual(value, previous)) return;
   if (shape.intOrString) {
     const fits = typeof value === "string" || typeof value === "number" && Number.isInteger(value);
     if (!fits) errors.push(wrongType(value, "integer,string", path));
@@ -61,8 +70,8 @@ function check(value: unknown, shape: Shape, path: string, errors: FieldError[])
   }
   if (typeof value === "string") checkString(value, shape, path, errors);
   else if (typeof value === "number") checkNumber(value, shape, path, errors);
-  else if (Array.isArray(value)) checkArray(value, shape, path, errors);
-  else if (isObject(value)) checkObject(value, shape, path, errors);
+  else if (Array.isArray(value)) checkArray(value, previous, shape, path, errors);
+  else if (isObject(value)) checkObject(value, objectOf(previous), shape, path, errors);
   checkCombinations(value, shape, path, errors);
 }
 
@@ -145,10 +154,18 @@ function checkNumber(value: number, { schema }: Shape, path: string, errors: Fie
   }
 }
 
-function checkArray(list: unknown[], shape: Shape, path: string, errors: FieldError[]): void {
+function checkArray(
+  list: unknown[],
+  previous: unknown,
+  shape: Shape,
+  path: string,
+  errors: FieldError[],
+): void {
   const { schema, items } = shape;
   if (items !== undefined) {
-    for (const [index, item] of list.entries()) check(item, items, `${path}[${index}]`, errors);
+    for (const [index, item] of list.entries()) {
+      check(item, counterpartOf(item, previous, shape), items, `${path}[${index}]`, errors);
+    }
   }
   if (typeof schema.minItems === "number" && list.length < schema.minItems) {
     errors.push({
@@ -190,20 +207,25 @@ function checkListType(
   }
 }
 
+/** What says of an embedded object what it is. */
+const TYPE_FIELDS = ["apiVersion", "kind"];
+
 function checkObject(
-  value: Record<string, unknown>,
+  value: JsonObject,
+  previous: JsonObject,
   shape: Shape,
   path: string,
   errors: FieldError[],
 ): void {
   const { schema, properties, additional } = shape;
-  for (const name of listOf(schema.required).map(stringOf)) {
+  const needed = [...listOf(schema.required).map(stringOf), ...(shape.embedded ? TYPE_FIELDS : [])];
+  for (const name of needed) {
     if (value[name] === undefined) errors.push(required(path === "" ? name : `${path}.${name}`));
   }
   for (const key of Object.keys(value).sort()) {
     const child = properties.get(key) ?? additional;
     if (child === undefined) continue;
-    check(value[key], child, path === "" ? key : `${path}.${key}`, errors);
+    check(value[key], previous[key], child, path === "" ? key : `${path}.${key}`, errors);
   }
   const count = Object.keys(value).length;
   if (typeof schema.maxProperties === "number" && count > schema.maxProperties) {
@@ -226,8 +248,12 @@ function checkCombinations(
   path: string,
   errors: FieldError[],
 ): void {
-  const fits = (part: unknown) =>
-    isObject(part) && validateSchema(value, childShape(part), path).length === 0;
+  const faults = (part: JsonObject) => {
+    const found: FieldError[] = [];
+    check(value, undefined, childShape(part), path, found);
+    return found;
+  };
+  const fits = (part: unknown) => isObject(part) && faults(part).length === 0;
   const fail = (fault: string) =>
     errors.push({
       reason: "FieldValueInvalid",
@@ -242,7 +268,7 @@ function checkCombinations(
       fail(`"": "${path}" must validate one and only one schema (oneOf). ${found}`);
       const [first] = oneOf;
       if (matched === 0 && isObject(first)) {
-        errors.push(...validateSchema(value, childShape(first), path));
+        errors.push(...faults(first));
       }
     }
   }

@@ -6,22 +6,27 @@ import {
   badRequest,
   type FieldError,
   forbidden,
+  invalid,
   invalidObject,
   notSupported,
   required,
+  tooLong,
 } from "../status.ts";
 import type { WriteOptions } from "../writes/decode.ts";
 import type { DeleteRequest } from "../writes/remove.ts";
 import {
   APPLY_PATCH,
   booleanOf,
+  checkObjectType,
   contentTypeOf,
   integerOf,
-  parseYamlBody,
+  NO_VERSION_OR_KIND,
+  parseJsonBody,
   PROTOBUF,
   readObject,
   readText,
 } from "./request.ts";
+import { parseYamlBody } from "./yaml.ts";
 
 /** @throws {StatusError} 422 that names the options, when there are errors. */
 function checkOptions(kind: string, errors: readonly FieldError[]): void {
@@ -37,13 +42,14 @@ export function parseWriteOptions(
   query: URLSearchParams,
   kind: "CreateOptions" | "UpdateOptions" | "PatchOptions",
 ): WriteOptions {
-  const dryRun = query.getAll("dryRun").filter((value) => value !== "");
+  const dryRun = query.getAll("dryRun");
   const asked = query.get("fieldValidation") ?? "";
   const fieldValidation = asked === ""
     ? "Warn"
     : FIELD_VALIDATION.find((candidate) => candidate === asked);
   const errors = [
     ...kind === "PatchOptions" ? patchErrors(request, query) : [],
+    ...managerErrors(query.get("fieldManager") ?? ""),
     ...dryRunErrors(dryRun),
   ];
   if (fieldValidation === undefined) {
@@ -56,6 +62,16 @@ export function parseWriteOptions(
     manager: managerOf(request, query),
     warnings: [],
   };
+}
+
+function managerErrors(manager: string): FieldError[] {
+  const bytes = new TextEncoder().encode(manager).length;
+  if (bytes > MANAGER_MAX_LENGTH) return [tooLong("fieldManager", MANAGER_MAX_LENGTH)];
+  const at = manager.search(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u);
+  const code = manager.codePointAt(at === -1 ? manager.length : at);
+  if (code === undefined) return [];
+  const shown = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  return [invalid("fieldManager", manager, `invalid character ${shown} (at position ${at})`)];
 }
 
 function patchErrors(request: Request, query: URLSearchParams): FieldError[] {
@@ -125,10 +141,9 @@ export async function readDeleteRequest(
 ): Promise<DeleteRequest> {
   const body = await readDeleteBody(request) ?? {};
   const grace = body.gracePeriodSeconds ?? integerOf(query, "gracePeriodSeconds");
-  const orphan = body.orphanDependents ?? booleanOf(query, "orphanDependents");
-  const policy = stringOf(
-    body.propagationPolicy ?? query.get("propagationPolicy") ?? (orphan === true ? "Orphan" : ""),
-  );
+  const asked = query.has("orphanDependents") ? booleanOf(query, "orphanDependents") : undefined;
+  const orphan = body.orphanDependents ?? asked;
+  const policy = stringOf(body.propagationPolicy ?? query.get("propagationPolicy"));
   const { uid, resourceVersion } = isObject(body.preconditions) ? body.preconditions : {};
   const dryRun = Array.isArray(body.dryRun)
     ? body.dryRun
@@ -136,12 +151,16 @@ export async function readDeleteRequest(
   const errors: FieldError[] = [];
   if (policy !== "" && !POLICIES.slice(0, 3).includes(policy)) {
     errors.push(notSupported("propagationPolicy", policy, POLICIES));
+  } else if (policy !== "" && orphan !== undefined) {
+    const why = "orphanDependents and deletionPropagation cannot be both set";
+    errors.push(invalid("propagationPolicy", policy, why));
   }
   checkOptions("DeleteOptions", [...errors, ...dryRunErrors(dryRun)]);
   return {
     dryRun: dryRun.length > 0,
     ...(typeof grace === "number" && { gracePeriodSeconds: grace }),
     ...(policy !== "" && { propagationPolicy: policy }),
+    ...(orphan === true && { propagationPolicy: "Orphan" }),
     ...(typeof uid === "string" && { uid }),
     ...(typeof resourceVersion === "string" && { resourceVersion }),
   };
@@ -150,10 +169,10 @@ export async function readDeleteRequest(
 async function readDeleteBody(request: Request): Promise<JsonObject | undefined> {
   const mediaType = contentTypeOf(request);
   const parsed = mediaType === PROTOBUF
-    ? await readObject(request, "DeleteOptions", DELETE_OPTIONS)
+    ? (await readObject(request, "DeleteOptions", DELETE_OPTIONS)).value
     : parseDeleteBody(await readText(request), mediaType);
   if (parsed === undefined) return undefined;
-  if (!isObject(parsed)) throw badRequest("the body of a delete must be DeleteOptions");
+  if (!isObject(parsed)) throw badRequest(`${NO_VERSION_OR_KIND} the body is no object`);
   const { kind, apiVersion } = parsed;
   if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions") {
     const version = stringOf(apiVersion) || "meta.k8s.io/v1";
@@ -161,16 +180,16 @@ async function readDeleteBody(request: Request): Promise<JsonObject | undefined>
       `no kind "${kind}" is registered for version "${version}" in scheme "apiserver"`,
     );
   }
-  decodeBuiltIn(parsed, deleteOptionsShape(), "DeleteOptions cannot be read");
+  decodeBuiltIn(parsed, deleteOptionsShape(), "");
   return parsed;
 }
 
 function parseDeleteBody(text: string, mediaType: string): unknown {
   if (text.trim() === "") return undefined;
-  if (mediaType === "application/yaml") return parseYamlBody(text);
+  checkObjectType(mediaType);
   try {
-    return JSON.parse(text);
+    return (mediaType === "application/yaml" ? parseYamlBody : parseJsonBody)(text).value;
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${error}`);
+    throw badRequest(error instanceof Error ? error.message : String(error));
   }
 }

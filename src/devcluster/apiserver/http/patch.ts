@@ -1,18 +1,27 @@
 /** PATCH requests. */
-import { parse as parseYaml } from "yaml";
 import type { Cluster } from "../cluster.ts";
-import { copyOf, isObject } from "../json.ts";
+import { type ApiObject, copyOf, isObject } from "../json.ts";
+import { goText } from "../patch/go_text.ts";
 import { jsonPatch } from "../patch/json.ts";
 import { mergePatch } from "../patch/merge.ts";
 import { strategicPatch } from "../patch/strategic.ts";
 import type { ResourceType } from "../registry.ts";
 import { builtInShape } from "../schema/built_in.ts";
-import { badRequest, conflict, notFound, StatusError, unsupportedMediaType } from "../status.ts";
-import { objectKey, type Stored } from "../store.ts";
+import { findRepeated, type Repeated, yamlFault } from "../schema/repeated.ts";
+import {
+  badRequest,
+  invalid,
+  invalidObject,
+  notFound,
+  otherName,
+  StatusError,
+  unsupportedMediaType,
+} from "../status.ts";
 import { applyObject } from "../writes/apply.ts";
 import { decodeObject, type WriteOptions } from "../writes/decode.ts";
 import { updateObject, type UpdateResult, type UpdateTarget } from "../writes/update.ts";
 import { APPLY_PATCH, booleanOf, contentTypeOf, readText } from "./request.ts";
+import { type ParsedBody, parseYamlBody } from "./yaml.ts";
 
 const JSON_PATCH = "application/json-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
@@ -35,27 +44,71 @@ export async function patchObject(
   const text = await readText(request);
   if (mediaType === APPLY_PATCH) {
     const force = booleanOf(query, "force");
-    return applyObject(cluster, target, parseApplied(text), { ...options, force });
+    return applyObject(cluster, target, parseApplied(text, options), { ...options, force });
   }
-  const patch = parsePatch(text);
+  const patch = parsePatch(text, mediaType);
   const { type, namespace, name } = target;
   // From here on nothing waits: the object cannot change between reading and writing.
-  const current = cluster.collectionOf(type).get(objectKey(namespace, name));
+  const current = cluster.find(type, namespace, name);
   if (current === undefined) throw notFound(type.info, name);
-  const patched = applyPatch(mediaType, current, patch, type);
-  if (!isObject(patched)) throw badRequest("the patch does not result in an object");
-  const next = decodeObject(copyOf(patched), type, options);
-  if (next.metadata.name !== name) {
+  const next = patchedObject(current.value, patch, type, options);
+  checkIdentity(next, current.value, target);
+  return { stored: updateObject(cluster, target, current, next, options), created: false };
+}
+
+/** @throws {StatusError} 400 or 422 when the patch makes another object of it. */
+function checkIdentity(next: ApiObject, current: ApiObject, { type, name }: UpdateTarget): void {
+  const { metadata } = next;
+  if (metadata.name === undefined) {
     throw badRequest(
-      `the name of the object (${
-        next.metadata.name ?? ""
-      }) does not match the name on the URL (${name})`,
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
     );
   }
-  if (next.metadata.namespace !== current.value.metadata.namespace) {
-    throw conflict(type.info, name, "the namespace may not change");
+  if (metadata.name !== name) throw otherName(metadata.name, name);
+  if (metadata.namespace !== current.metadata.namespace) {
+    throw badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
   }
-  return { stored: updateObject(cluster, target, current, next, options), created: false };
+  if (metadata.uid === undefined || metadata.uid === current.metadata.uid) return;
+  const fault = invalid("metadata.uid", metadata.uid, "field is immutable");
+  // The real server checks metadata twice, and so names each cause twice.
+  throw invalidObject(type.info, name, [fault, fault]);
+}
+
+/** A patch as it was read. */
+export interface Patch {
+  readonly mediaType: string;
+  readonly value: unknown;
+  readonly repeated?: Repeated;
+}
+
+/** The patch in the request's body. @throws {StatusError} 400 or 415 when it is none for an object of that type. */
+export async function readPatch(request: Request, type: ResourceType): Promise<Patch> {
+  const mediaType = contentTypeOf(request);
+  checkMediaType(mediaType, type);
+  return parsePatch(await readText(request), mediaType);
+}
+
+/**
+ * The object with the patch laid over it.
+ *
+ * @throws {StatusError} 400, or 422 for fields that are unknown or there twice when those are refused.
+ */
+export function patchedObject(
+  current: ApiObject,
+  { mediaType, value, repeated }: Patch,
+  type: ResourceType,
+  options: WriteOptions,
+): ApiObject {
+  const patched = applyPatch(mediaType, current, value, type);
+  if (!isObject(patched)) throw badRequest("the patch does not result in an object");
+  const shown = mediaType === STRATEGIC_PATCH ? goText(value) : JSON.stringify(patched);
+  return decodeObject(copyOf(patched), type, {
+    ...options,
+    patch: shown,
+    ...(repeated !== undefined && { repeated }),
+  });
 }
 
 function checkMediaType(mediaType: string, type: ResourceType): void {
@@ -72,34 +125,54 @@ function checkMediaType(mediaType: string, type: ResourceType): void {
   throw new StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
 }
 
-function parseApplied(text: string): unknown {
+function parseApplied(text: string, { fieldValidation, warnings }: WriteOptions): unknown {
+  let body: ParsedBody;
   try {
-    return parseYaml(text);
+    body = parseYamlBody(text);
   } catch (error) {
     throw badRequest(
       `error decoding YAML: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+  const { value, repeated } = body;
+  if (repeated?.form !== "yaml" || fieldValidation === "Ignore") return value;
+  if (fieldValidation === "Strict") {
+    const fault = yamlFault(repeated.lines);
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${fault}`);
+  }
+  warnings.push(...repeated.lines);
+  return value;
 }
 
-function parsePatch(text: string): unknown {
+function parsePatch(text: string, mediaType: string): Patch {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw badRequest(
       `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+  const found = findRepeated(text, value);
+  if (found === undefined) return { mediaType, value };
+  const about = mediaType === JSON_PATCH ? { ...found, about: "json patch " } : found;
+  return { mediaType, value, repeated: about };
 }
 
 function applyPatch(
   mediaType: string,
-  current: Stored,
+  current: ApiObject,
   patch: unknown,
   type: ResourceType,
 ): unknown {
-  if (mediaType === JSON_PATCH) return jsonPatch(copyOf(current.value), patch);
-  if (!isObject(patch)) throw badRequest("error decoding patch: the patch must be an object");
-  if (mediaType === MERGE_PATCH) return mergePatch(current.value, patch);
-  return strategicPatch(current.value, patch, builtInShape(type.info.schemaName));
+  if (mediaType === JSON_PATCH) return jsonPatch(copyOf(current), patch);
+  if (patch === null) throw badRequest("Invalid JSON Patch");
+  if (!isObject(patch)) {
+    const found = Array.isArray(patch) ? "array" : typeof patch;
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    );
+  }
+  if (mediaType === MERGE_PATCH) return mergePatch(current, patch);
+  return strategicPatch(current, patch, builtInShape(type.info.schemaName));
 }

@@ -1,7 +1,8 @@
 /** Reading requests: query, body, what kind of answer is wanted. */
-import { parse as parseYaml } from "yaml";
 import { decodeProtobuf } from "../schema/protobuf.ts";
-import { badRequest, StatusError, unsupportedMediaType } from "../status.ts";
+import { findRepeated } from "../schema/repeated.ts";
+import { badRequest, StatusError, unrecognized, unsupportedMediaType } from "../status.ts";
+import { type ParsedBody, parseYamlBody } from "./yaml.ts";
 
 const BODY_MAX_BYTES = 3 * 1024 * 1024;
 
@@ -9,8 +10,17 @@ const BODY_MAX_BYTES = 3 * 1024 * 1024;
 export interface Accepted {
   /** What objects are turned into. */
   readonly as: "object" | "Table" | "Metadata";
+  /** Set where the form is of one object, or of a list, alone. */
+  readonly of?: "object" | "list";
   readonly yaml: boolean;
 }
+
+const FORMS: Readonly<Record<string, Omit<Accepted, "yaml">>> = {
+  Table: { as: "Table" },
+  PartialObjectMetadata: { as: "Metadata", of: "object" },
+  PartialObjectMetadataList: { as: "Metadata", of: "list" },
+};
+const FORM_VERSIONS = ["v1", "v1beta1"];
 
 /**
  * Picks the form of the answer from the `Accept` header.
@@ -21,16 +31,13 @@ export function parseAccept(header: string | null): Accepted | undefined {
   if (header === null || header.trim() === "") return { as: "object", yaml: false };
   for (const range of header.split(",")) {
     const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
-    const as = parameters.find((part) => part.startsWith("as="))?.slice(3);
-    const form =
-      as === "Table" || as === "PartialObjectMetadata" || as === "PartialObjectMetadataList"
-        ? as === "Table" ? "Table" : "Metadata"
-        : "object";
-    if (as !== undefined && form === "object") continue;
+    const { as, v = "v1" } = Object.fromEntries(parameters.map((part) => part.split("=", 2)));
+    const form = as === undefined ? { as: "object" as const } : FORMS[as];
+    if (form === undefined || !FORM_VERSIONS.includes(v)) continue;
     if (type === "application/json" || type === "*/*" || type === "application/*") {
-      return { as: form, yaml: false };
+      return { ...form, yaml: false };
     }
-    if (type === "application/yaml") return { as: form, yaml: true };
+    if (type === "application/yaml") return { ...form, yaml: true };
   }
   return undefined;
 }
@@ -67,49 +74,76 @@ export const APPLY_PATCH = "application/apply-patch+yaml";
 /** Media type of what typed clients send for built-in kinds. */
 export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
+const OBJECT_TYPES = ["application/json", "application/yaml", PROTOBUF];
+
+/** @throws {StatusError} 415 when no object can be read from such a body. */
+export function checkObjectType(mediaType: string): void {
+  if (mediaType === "" || OBJECT_TYPES.includes(mediaType)) return;
+  throw unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${
+      OBJECT_TYPES.join(", ")
+    }`,
+  );
+}
+
 /**
  * An object that a body carries: JSON, YAML, or the protobuf form of built-in kinds.
  *
  * @param schemaName Schema of the kind; "" for custom kinds.
+ * @throws {StatusError} 400, 413 or 415.
  */
 export async function readObject(
   request: Request,
   kind: string,
   schemaName = "",
-): Promise<unknown> {
-  const type = contentTypeOf(request);
-  if (type === PROTOBUF && schemaName !== "") {
-    return decodeProtobuf(await readBytes(request), schemaName);
-  }
-  const known = type === "" || type === "application/json" || type === "application/yaml" ||
-    type === "application/x-www-form-urlencoded";
-  if (!known) {
-    throw unsupportedMediaType(
-      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
-    );
+): Promise<ParsedBody> {
+  const mediaType = contentTypeOf(request);
+  checkObjectType(mediaType);
+  if (mediaType === PROTOBUF) {
+    return { value: decodeProtobuf(await readBytes(request), schemaName) };
   }
   const text = await readText(request);
-  return type === "application/yaml" ? parseYamlBody(text) : parseJsonBody(text, kind);
+  const parse = mediaType === "application/yaml" ? parseYamlBody : parseJsonBody;
+  let body: ParsedBody;
+  try {
+    body = parse(text);
+  } catch (error) {
+    throw unrecognized(kind, error instanceof Error ? error.message : String(error), text);
+  }
+  const { value } = body;
+  // The real server's decoder takes nothing for an empty object.
+  if (value === null) return { value: {} };
+  if (typeof value === "object" && !Array.isArray(value)) return body;
+  const found = Array.isArray(value)
+    ? "array"
+    : value === true || value === false
+    ? "bool"
+    : typeof value;
+  throw unrecognized(
+    kind,
+    `${NO_VERSION_OR_KIND} json: cannot unmarshal ${found} into ${TYPE_META}`,
+    text,
+  );
 }
 
-/** @throws {StatusError} 400 when it is not YAML. */
-export function parseYamlBody(text: string): unknown {
+/** Begins the refusal of a text that is no object. */
+export const NO_VERSION_OR_KIND = "couldn't get version/kind; json parse error:";
+const TYPE_META =
+  'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+/** @throws {SyntaxError} In the words of the real server where a text merely ends too soon. */
+export function parseJsonBody(text: string): ParsedBody {
+  let value: unknown;
   try {
-    return parseYaml(text);
-  } catch (error) {
-    throw badRequest(`error parsing YAML: ${error instanceof Error ? error.message : error}`);
-  }
-}
-function parseJsonBody(text: string, kind: string): unknown {
-  try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
-    const shown = text === "" ? "<empty>" : text.slice(0, 200);
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${fault} (${shown})`,
+    throw new SyntaxError(
+      `${NO_VERSION_OR_KIND} ${fault.replace(/^Unexpected end/, "unexpected end")}`,
     );
   }
+  const repeated = findRepeated(text, value);
+  return repeated === undefined ? { value } : { value, repeated };
 }
 
 /** A whole number of the query; undefined when it is not there. @throws {StatusError} 400 */

@@ -11,11 +11,17 @@ export function jsonResponse(
     readonly yaml?: boolean;
   } = {},
 ): Response {
-  const headers = new Headers({ "content-type": yaml ? "application/yaml" : "application/json" });
-  for (const warning of warnings) {
-    headers.append("warning", `299 - ${JSON.stringify(warning)}`);
-  }
-  return new Response(yaml ? stringifyYaml(JSON.parse(text)) : text, { status, headers });
+  const response = new Response(yaml ? stringifyYaml(JSON.parse(text)) : text, {
+    status,
+    headers: { "content-type": yaml ? "application/yaml" : "application/json" },
+  });
+  for (const warning of warnings) warn(response, warning);
+  return response;
+}
+
+/** Adds a warning for the user to an answer. */
+export function warn({ headers }: Response, warning: string): void {
+  headers.append("warning", `299 - ${JSON.stringify(warning)}`);
 }
 
 /** The answer to a failed request; what is not foreseen shows nothing of our inside. */
@@ -23,7 +29,10 @@ export function errorResponse(error: unknown): Response {
   const known = error instanceof StatusError
     ? error
     : new StatusError(500, "InternalError", "Internal error occurred");
-  return jsonResponse(JSON.stringify(known), { status: known.code });
+  const response = jsonResponse(JSON.stringify(known), { status: known.code });
+  const wait = known.details?.retryAfterSeconds;
+  if (wait !== undefined) response.headers.set("retry-after", String(wait));
+  return response;
 }
 
 export function textResponse(text: string, status = 200): Response {

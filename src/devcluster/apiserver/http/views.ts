@@ -1,6 +1,6 @@
 /** Objects, lists and watch lines in the form that the client asked for. */
 import type { JsonObject } from "../json.ts";
-import type { ResourceType } from "../registry.ts";
+import { asType, type ResourceType } from "../registry.ts";
 import { apiVersionOf } from "../resources.ts";
 import type { Change, Stored } from "../store.ts";
 import { tableOf } from "../tables/table.ts";
@@ -13,23 +13,23 @@ export type IncludeObject = "None" | "Metadata" | "Object";
 export interface View {
   readonly as: Accepted["as"];
   readonly includeObject: IncludeObject;
+  /** `none`: a table without the definitions of its columns. */
+  readonly columns?: "none";
 }
 
 /** Names a view among others: one encoding of a change serves all watchers of a view. */
-export function viewName({ as, includeObject }: View): string {
-  return as === "Table" ? `Table/${includeObject}` : as;
+export function viewName({ as, includeObject, columns }: View): string {
+  return as === "Table" ? `Table/${includeObject}/${columns ?? "all"}` : as;
 }
 
 /** One object as JSON. */
 export function objectText(stored: Stored, type: ResourceType, view: View): string {
-  if (view.as === "object") return stored.text;
-  return JSON.stringify(
-    view.as === "Table"
-      ? tableOf([stored.value], type, view.includeObject, {
-        resourceVersion: stored.value.metadata.resourceVersion ?? "",
-      })
-      : metadataOnly(stored),
-  );
+  if (view.as === "object") return asType(stored, type).text;
+  if (view.as === "Metadata") return JSON.stringify(metadataOnly(stored));
+  const table = tableOf([stored.value], type, view.includeObject, {
+    resourceVersion: stored.value.metadata.resourceVersion ?? "",
+  });
+  return JSON.stringify(view.columns === "none" ? { ...table, columnDefinitions: null } : table);
 }
 
 /** A list as JSON. */
@@ -59,7 +59,7 @@ export function listText(
     ? 0
     : JSON.stringify({ kind: info.kind, apiVersion }).length;
   const texts = prefix === 0
-    ? items.map(({ text }) => text)
+    ? items.map((stored) => asType(stored, type).text)
     : items.map(({ text }) => `{${text.slice(prefix)}`);
   return `${head},"items":[${texts.join(",")}]}`;
 }

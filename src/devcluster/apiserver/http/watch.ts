@@ -3,9 +3,9 @@ import type { Cluster } from "../cluster.ts";
 import type { Collection, Watcher } from "../collection.ts";
 import type { ResourceType } from "../registry.ts";
 import { apiVersionOf } from "../resources.ts";
-import { expired } from "../status.ts";
-import type { Change, Stored } from "../store.ts";
-import type { Selection } from "./list.ts";
+import { expired, StatusError } from "../status.ts";
+import { type Change, seal, type Stored } from "../store.ts";
+import { type Selection, tooLarge } from "./list.ts";
 import { booleanOf, integerOf, versionOf } from "./request.ts";
 import { changeLine, objectText, type View, watchLine } from "./views.ts";
 
@@ -30,7 +30,7 @@ export function eventFor(
   return after ? "ADDED" : undefined;
 }
 
-/** Starts a watch and gives its answer. @throws {StatusError} 400 for parameters that make no sense. */
+/** Starts a watch and gives its answer. @throws {StatusError} For parameters that make no sense. */
 export function watchResponse(
   cluster: Cluster,
   type: ResourceType,
@@ -40,7 +40,7 @@ export function watchResponse(
 ): Response {
   const timeoutSeconds = integerOf(query, "timeoutSeconds") ?? 0;
   const session = new WatchSession(cluster, type, selection, view, {
-    version: versionOf(query),
+    version: startOf(query),
     sendInitialEvents: booleanOf(query, "sendInitialEvents"),
     bookmarks: booleanOf(query, "allowWatchBookmarks"),
     timeoutMs: 1000 *
@@ -48,6 +48,16 @@ export function watchResponse(
   });
   const headers = { "content-type": "application/json", "cache-control": "no-cache, private" };
   return new Response(session.stream, { headers });
+}
+
+/** The version to start from. @throws {StatusError} 500 when it is no number, as the real server says. */
+function startOf(query: URLSearchParams): number | undefined {
+  try {
+    return versionOf(query);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    throw new StatusError(500, "", error.message.replace("invalid resource version: ", ""));
+  }
 }
 
 interface WatchOptions {
@@ -64,8 +74,10 @@ class WatchSession implements Watcher {
   readonly #cluster: Cluster;
   readonly #collection: Collection;
   readonly #type: ResourceType;
-  readonly #view: View;
   readonly #test: ((stored: Stored) => boolean) | undefined;
+  /** Changes up to this version are not shown. */
+  readonly #after: number;
+  #view: View;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
@@ -81,6 +93,7 @@ class WatchSession implements Watcher {
     this.#type = type;
     this.#collection = cluster.collectionOf(type);
     this.#view = view;
+    this.#after = options.version ?? 0;
     this.namespace = selection.namespace;
     const { test } = selection;
     this.#test = test === undefined ? undefined : ({ value }) => test(value);
@@ -94,6 +107,7 @@ class WatchSession implements Watcher {
   }
 
   send(change: Change): void {
+    if (change.version <= this.#after) return;
     const event = eventFor(change, this.#test);
     if (event === undefined) return;
     // An object that stops matching goes with the content that still matched, under the new version.
@@ -102,6 +116,7 @@ class WatchSession implements Watcher {
       ? atVersion(change.previous, change.version)
       : change.current;
     this.#write(changeLine(change, event, shown, this.#type, this.#view));
+    this.#leaveColumnsOut();
   }
   close(): void {
     const controller = this.#controller;
@@ -111,14 +126,16 @@ class WatchSession implements Watcher {
 
   #begin({ version, sendInitialEvents, bookmarks, timeoutMs }: WatchOptions): void {
     const fromNow = version === undefined || version === 0;
+    const current = this.#cluster.store.version;
+    if (sendInitialEvents && version !== undefined && version > current) {
+      return this.#fail(tooLarge(version, current));
+    }
     if (fromNow || sendInitialEvents) this.#sendState(sendInitialEvents && bookmarks);
     else {
       const changes = this.#collection.changesSince(version);
       if (changes === undefined) {
         const oldest = this.#collection.forgottenVersion;
-        const status = expired(`too old resource version: ${version} (${oldest})`);
-        this.#write(watchLine("ERROR", JSON.stringify(status)));
-        return this.close();
+        return this.#fail(expired(`too old resource version: ${version} (${oldest})`));
       }
       for (const change of changes) {
         if (this.namespace === "" || change.key.startsWith(`${this.namespace}/`)) this.send(change);
@@ -132,22 +149,35 @@ class WatchSession implements Watcher {
   #sendState(announceEnd: boolean): void {
     for (const stored of this.#collection.list(this.namespace)) {
       if (this.#test !== undefined && !this.#test(stored)) continue;
-      this.#write(watchLine("ADDED", objectText(stored, this.#type, this.#view)));
+      this.#show("ADDED", stored);
     }
     if (announceEnd) this.#bookmark(INITIAL_EVENTS_END);
   }
 
+  /** A bookmark is an object of the kind that has nothing but its version. */
   #bookmark(annotations?: Record<string, string>): void {
     const { info } = this.#type;
-    const metadata = {
-      resourceVersion: String(this.#cluster.store.version),
-      creationTimestamp: null,
-      ...(annotations !== undefined && { annotations }),
-    };
-    const object = this.#view.as === "Table"
-      ? { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: [], rows: [] }
-      : { kind: info.kind, apiVersion: apiVersionOf(info), metadata };
-    this.#write(watchLine("BOOKMARK", JSON.stringify(object)));
+    const { version } = this.#cluster.store;
+    const metadata = annotations === undefined ? {} : { annotations };
+    const object = { kind: info.kind, apiVersion: apiVersionOf(info), metadata };
+    this.#show("BOOKMARK", seal(object, version));
+  }
+
+  #show(event: "ADDED" | "BOOKMARK", stored: Stored): void {
+    this.#write(watchLine(event, objectText(stored, this.#type, this.#view)));
+    this.#leaveColumnsOut();
+  }
+
+  /** Only the first table names its columns. */
+  #leaveColumnsOut(): void {
+    if (this.#view.as === "Table" && this.#view.columns !== "none") {
+      this.#view = { ...this.#view, columns: "none" };
+    }
+  }
+
+  #fail(error: StatusError): void {
+    this.#write(watchLine("ERROR", JSON.stringify(error)));
+    this.close();
   }
 
   #write(line: Uint8Array): void {

@@ -1,6 +1,6 @@
 /** Deployments: stored for their manifests' sake; nothing here rolls them out. */
 import { type ApiObject, childOf, fill, isEqual, isObject, objectOf } from "../json.ts";
-import { type FieldError, invalid, required } from "../status.ts";
+import { type FieldError, invalid, notSupported, required } from "../status.ts";
 import { setPodSpecDefaults } from "./pod_template.ts";
 import { validatePodSpec } from "./pod_validation.ts";
 import type { KindRules } from "./rules.ts";
@@ -25,6 +25,9 @@ function validate(deployment: ApiObject): FieldError[] {
   const template = objectOf(spec.template);
   const labels = objectOf(objectOf(template.metadata).labels);
   const errors: FieldError[] = [];
+  if (Number(spec.replicas) < 0) {
+    errors.push(invalid("spec.replicas", spec.replicas, "must be greater than or equal to 0"));
+  }
   if (!isObject(spec.selector)) errors.push(required("spec.selector"));
   else if (Object.keys(spec.selector).length === 0) {
     errors.push(
@@ -32,7 +35,10 @@ function validate(deployment: ApiObject): FieldError[] {
     );
   }
   const wanted = objectOf(objectOf(spec.selector).matchLabels);
-  if (!Object.entries(wanted).every(([key, value]) => labels[key] === value)) {
+  if (
+    !isObject(spec.selector) ||
+    !Object.entries(wanted).every(([key, value]) => labels[key] === value)
+  ) {
     errors.push(
       invalid(
         "spec.template.metadata.labels",
@@ -41,7 +47,11 @@ function validate(deployment: ApiObject): FieldError[] {
       ),
     );
   }
-  return [...errors, ...validatePodSpec(objectOf(template.spec), "spec.template.spec")];
+  const podSpec = objectOf(template.spec);
+  errors.push(...validatePodSpec(podSpec, "spec.template.spec"));
+  const { restartPolicy } = podSpec;
+  if (restartPolicy === "Always") return errors;
+  return [...errors, notSupported("spec.template.spec.restartPolicy", restartPolicy, ["Always"])];
 }
 
 function validateUpdate(deployment: ApiObject, previous: ApiObject): FieldError[] {

@@ -5,14 +5,14 @@ import {
   copyOf,
   fill,
   isEqual,
-  isObject,
   type JsonObject,
   listOf,
   objectOf,
   objectsOf,
   stringOf,
 } from "../json.ts";
-import { type FieldError, forbidden, forbiddenRequest } from "../status.ts";
+import { checkLabel } from "../names.ts";
+import { type FieldError, forbidden, forbiddenRequest, invalid } from "../status.ts";
 import { setPodSpecDefaults } from "./pod_template.ts";
 import { validatePodSpec } from "./pod_validation.ts";
 import type { CreateContext, KindRules } from "./rules.ts";
@@ -24,6 +24,23 @@ function setDefaults(pod: ApiObject): void {
   const spec = childOf(pod, "spec");
   setPodSpecDefaults(spec);
   fill(spec, "enableServiceLinks", true);
+  setStatusDefaults(childOf(pod, "status"), spec);
+}
+
+const CONTAINER_STATUS: Readonly<JsonObject> = { imageID: "", ready: false, restartCount: 0 };
+
+/** What the real server shows of a status that leaves it out. */
+function setStatusDefaults(status: JsonObject, spec: JsonObject): void {
+  fill(status, "qosClass", qosClassOf(spec));
+  for (const condition of objectsOf(status.conditions)) {
+    for (const key of ["lastProbeTime", "lastTransitionTime"]) fill(condition, key, null);
+  }
+  for (const list of ["initContainerStatuses", "containerStatuses"]) {
+    for (const container of objectsOf(status[list])) {
+      for (const [key, value] of Object.entries(CONTAINER_STATUS)) fill(container, key, value);
+      for (const key of ["state", "lastState"]) fill(container, key, {});
+    }
+  }
 }
 
 /** What admission adds on the real server too, but for the token volume: there is nothing to call. */
@@ -31,7 +48,14 @@ function prepareCreate(pod: ApiObject, context: CreateContext): void {
   const spec = childOf(pod, "spec");
   fill(spec, "serviceAccountName", "default");
   spec.serviceAccount = spec.serviceAccountName;
+  checkServiceAccount(pod, stringOf(spec.serviceAccountName), context);
   setPriority(pod, spec, context);
+  addTolerations(spec);
+  pod.status = { phase: "Pending", qosClass: qosClassOf(spec) };
+}
+
+/** Pods bear a node's short troubles, whatever else they say. */
+function addTolerations(spec: JsonObject): void {
   const tolerations = [...objectsOf(spec.tolerations)];
   for (const key of NODE_TROUBLES) {
     const covered = tolerations.some((toleration) =>
@@ -47,7 +71,17 @@ function prepareCreate(pod: ApiObject, context: CreateContext): void {
     });
   }
   spec.tolerations = tolerations;
-  pod.status = { phase: "Pending", qosClass: qosClassOf(spec) };
+}
+
+function checkServiceAccount(
+  { metadata }: ApiObject,
+  account: string,
+  context: CreateContext,
+): void {
+  if (context.hasServiceAccount(account)) return;
+  const found = `serviceaccount ${JSON.stringify(account)} not found`;
+  const why = `error looking up service account ${metadata.namespace}/${account}: ${found}`;
+  throw forbiddenRequest(PODS, metadata.name ?? "", why);
 }
 
 const PODS = { group: "", plural: "pods" };
@@ -103,10 +137,37 @@ function validate(pod: ApiObject): FieldError[] {
   return validatePodSpec(objectOf(pod.spec), "spec");
 }
 
+function warn({ metadata, spec }: ApiObject): string[] {
+  const faults = checkLabel(metadata.name ?? "");
+  const named = faults.length === 0 ? [] : [
+    `metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [${
+      faults.join(" ")
+    }]`,
+  ];
+  const containers = objectsOf(objectOf(spec).containers);
+  return [
+    ...named,
+    ...containers.flatMap(({ env }, index) => hiddenVariables(env, `spec.containers[${index}]`)),
+  ];
+}
+
+function hiddenVariables(env: unknown, at: string): string[] {
+  const seen = new Set<unknown>();
+  return objectsOf(env).flatMap(({ name }, index) => {
+    const hides = seen.has(name);
+    seen.add(name);
+    if (!hides) return [];
+    const what = `hides previous definition of ${JSON.stringify(name)}`;
+    return [`${at}.env[${index}]: ${what}, which may be dropped when using apply`];
+  });
+}
+
 const IMMUTABLE =
   "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 function validateUpdate(pod: ApiObject, previous: ApiObject): FieldError[] {
+  // What cannot stand anyway is not looked at for what has changed.
+  if (validate(pod).length > 0) return [];
   const uncounted = ["containers", "initContainers"].filter((list) =>
     listOf(objectOf(pod.spec)[list]).length !== listOf(objectOf(previous.spec)[list]).length
   );
@@ -115,8 +176,11 @@ function validateUpdate(pod: ApiObject, previous: ApiObject): FieldError[] {
       forbidden(`spec.${list}`, "pod updates may not add or remove containers")
     );
   }
-  const next = maskMutable(pod);
-  const before = maskMutable(previous);
+  const deadline = validateDeadline(pod, previous);
+  if (deadline.length > 0) return deadline;
+  const wasNegative = Number(objectOf(previous.spec).terminationGracePeriodSeconds) < 0;
+  const next = maskMutable(pod, wasNegative);
+  const before = maskMutable(previous, wasNegative);
   if (isEqual(next, before)) return keepsTolerations(pod, previous);
   // The real server appends a diff of its own inner form; ours names the fields instead.
   const changed = [...new Set([...Object.keys(next), ...Object.keys(before)])]
@@ -127,7 +191,7 @@ function validateUpdate(pod: ApiObject, previous: ApiObject): FieldError[] {
 function keepsTolerations(pod: ApiObject, previous: ApiObject): FieldError[] {
   const after = listOf(objectOf(pod.spec).tolerations);
   const kept = listOf(objectOf(previous.spec).tolerations).every((toleration) =>
-    after.some((candidate) => isEqual(candidate, toleration))
+    after.some((candidate) => isEqual(withoutTime(candidate), withoutTime(toleration)))
   );
   return kept ? [] : [
     forbidden(
@@ -137,15 +201,35 @@ function keepsTolerations(pod: ApiObject, previous: ApiObject): FieldError[] {
   ];
 }
 
+function withoutTime(toleration: unknown): JsonObject {
+  const { tolerationSeconds: _seconds, ...rest } = objectOf(toleration);
+  return rest;
+}
+
+/** A deadline may come nearer, and no more. */
+function validateDeadline(pod: ApiObject, previous: ApiObject): FieldError[] {
+  const field = "spec.activeDeadlineSeconds";
+  const before = objectOf(previous.spec).activeDeadlineSeconds;
+  const after = objectOf(pod.spec).activeDeadlineSeconds;
+  if (typeof before !== "number") return [];
+  if (typeof after !== "number") {
+    return [invalid(field, null, "must not update from a positive integer to nil value")];
+  }
+  if (after <= before) return [];
+  return [invalid(field, after, "must be less than or equal to previous value")];
+}
+
 /** The spec without what may change. */
-function maskMutable(pod: ApiObject): JsonObject {
+function maskMutable(pod: ApiObject, wasNegative: boolean): JsonObject {
   const {
     activeDeadlineSeconds: _deadline,
     tolerations: _tolerations,
-    terminationGracePeriodSeconds: _grace,
     schedulingGates: _gates,
     ...spec
   } = objectOf(copyOf(pod.spec));
+  // Once negative it may become 1, which it has meant all along.
+  const grace = Number(spec.terminationGracePeriodSeconds);
+  if (wasNegative && (grace === 1 || grace < 0)) delete spec.terminationGracePeriodSeconds;
   for (const list of ["containers", "initContainers"]) {
     if (!Array.isArray(spec[list])) continue;
     spec[list] = objectsOf(spec[list]).map(({ image: _image, ...container }) => container);
@@ -161,9 +245,7 @@ function prepareUpdate(pod: ApiObject, previous: ApiObject): void {
   for (const key of ["serviceAccountName", "serviceAccount", "priority", "preemptionPolicy"]) {
     if (spec[key] === undefined && before[key] !== undefined) spec[key] = before[key];
   }
-  if (isObject(pod.status) && isObject(previous.status) && previous.status.qosClass !== undefined) {
-    fill(pod.status, "qosClass", previous.status.qosClass);
-  }
+  addTolerations(spec);
 }
 
 export const POD_RULES: KindRules = {
@@ -171,5 +253,6 @@ export const POD_RULES: KindRules = {
   prepareCreate,
   prepareUpdate,
   validate,
+  warn,
   validateUpdate,
 };

@@ -6,10 +6,6 @@ const DECIMAL = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 /** Place of the suffix for whole units in `DECIMAL`. */
 const UNIT = 3;
 
-export function isQuantity(value: unknown): boolean {
-  return QUANTITY.test(String(value));
-}
-
 /** `1000m` → `1`, `1024Mi` → `1Gi`; what is no quantity stays as it is. */
 export function canonicalQuantity(value: unknown): unknown {
   if (typeof value !== "string" && typeof value !== "number") return value;

@@ -1,23 +1,26 @@
 /** What the server does with each built-in kind beyond storing it. */
 import type { ApiObject } from "../json.ts";
-import { checkPathSegment, checkSubdomain } from "../names.ts";
+import { checkSubdomain } from "../names.ts";
 import type { FieldError } from "../status.ts";
 import { storageKey } from "../resources.ts";
 import { DEFINITION_RULES } from "../crd/definition.ts";
 import { DEPLOYMENT_RULES } from "./deployment.ts";
+import { CONFIG_MAP_RULES, SECRET_RULES } from "./data.ts";
 import {
   BUDGET_RULES,
-  CONFIG_MAP_RULES,
+  NETWORK_POLICY_RULES,
+  PRIORITY_CLASS_RULES,
+  WEBHOOK_RULES,
+} from "./policies.ts";
+import { ROLE_BINDING_RULES, ROLE_RULES } from "./rbac.ts";
+import {
+  ENDPOINTS_RULES,
   EVENT_RULES,
   LEASE_RULES,
   NAMESPACE_RULES,
-  NETWORK_POLICY_RULES,
   NODE_RULES,
-  PRIORITY_CLASS_RULES,
   PVC_RULES,
-  ROLE_BINDING_RULES,
-  SECRET_RULES,
-  WEBHOOK_RULES,
+  QUOTA_RULES,
 } from "./simple.ts";
 import { POD_RULES } from "./pod.ts";
 import { SERVICE_RULES } from "./service.ts";
@@ -26,6 +29,10 @@ import { SERVICE_RULES } from "./service.ts";
 export interface CreateContext {
   /** A free cluster address; `wanted` is taken when it is free. */
   allocateAddress(wanted: string): string | undefined;
+  /** A free port on every node; `wanted` is taken when it is free, 0 is any. */
+  allocateNodePort(wanted: number): number | undefined;
+  /** Whether the object's namespace has a service account of that name. */
+  hasServiceAccount(name: string): boolean;
   /** The priority class of that name, or for "" the one that is the default of all pods. */
   priorityClass(name: string): ApiObject | undefined;
 }
@@ -36,11 +43,13 @@ export interface KindRules {
   readonly checkName?: (name: string) => string[];
   /** Fills what the client left out. */
   readonly setDefaults?: (object: ApiObject) => void;
-  /** What only happens at creation, before validation. @throws {StatusError} 403 */
+  /** What only happens at creation, before validation. @throws {StatusError} 403 or 422 */
   readonly prepareCreate?: (object: ApiObject, context: CreateContext) => void;
   /** What an update cannot change goes back to what it was. */
   readonly prepareUpdate?: (object: ApiObject, previous: ApiObject) => void;
   readonly validate?: (object: ApiObject) => FieldError[];
+  /** What is allowed, and seldom meant. */
+  readonly warn?: (object: ApiObject) => string[];
   readonly validateUpdate?: (object: ApiObject, previous: ApiObject) => FieldError[];
 }
 
@@ -49,18 +58,20 @@ const RULES: Readonly<Record<string, KindRules>> = {
   "/services": SERVICE_RULES,
   "/namespaces": NAMESPACE_RULES,
   "/nodes": NODE_RULES,
+  "/endpoints": ENDPOINTS_RULES,
   "/events": EVENT_RULES,
   "/secrets": SECRET_RULES,
   "/configmaps": CONFIG_MAP_RULES,
   "/persistentvolumeclaims": PVC_RULES,
+  "/resourcequotas": QUOTA_RULES,
   "apiextensions.k8s.io/customresourcedefinitions": DEFINITION_RULES,
   "apps/deployments": DEPLOYMENT_RULES,
   "coordination.k8s.io/leases": LEASE_RULES,
   "networking.k8s.io/networkpolicies": NETWORK_POLICY_RULES,
   "policy/poddisruptionbudgets": BUDGET_RULES,
   "scheduling.k8s.io/priorityclasses": PRIORITY_CLASS_RULES,
-  "rbac.authorization.k8s.io/roles": { checkName: checkPathSegment },
-  "rbac.authorization.k8s.io/clusterroles": { checkName: checkPathSegment },
+  "rbac.authorization.k8s.io/roles": ROLE_RULES,
+  "rbac.authorization.k8s.io/clusterroles": ROLE_RULES,
   "rbac.authorization.k8s.io/rolebindings": ROLE_BINDING_RULES,
   "rbac.authorization.k8s.io/clusterrolebindings": ROLE_BINDING_RULES,
   "admissionregistration.k8s.io/mutatingwebhookconfigurations": WEBHOOK_RULES,

@@ -1,21 +1,14 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { builtInShape } from "../schema/built_in.ts";
-import {
-  changedFields,
-  EMPTY_SET,
-  type FieldSet,
-  fieldsOf,
-  formatFields,
-  parseFields,
-  type Part,
-  pathsOf,
-  presentFields,
-} from "./field_set.ts";
+import { changedFields, fieldsOf, presentFields } from "./changes.ts";
+import { EMPTY_SET, type FieldSet, formatFields, parseFields, pathsOf } from "./field_set.ts";
 import { mergeApplied, prune } from "./merge.ts";
+import type { Part } from "./parts.ts";
 
 const service = (spec: unknown): Part => ({
   value: { spec },
   shape: builtInShape("io.k8s.api.core.v1.Service"),
+  typed: "nothing",
 });
 const portsOf = (...ports: number[]) => service({ ports: ports.map((port) => ({ port })) });
 const PORT = (port: number) => `.spec.ports[port=${port},protocol="TCP"]`;
@@ -50,6 +43,17 @@ Deno.test("changedFields() has what was added and what has another value", () =>
     ".spec.type",
   ]);
   deepStrictEqual(changedFields(after, after), EMPTY_SET);
+});
+
+Deno.test("changedFields() of a built-in object knows what such an object always has", () => {
+  const shape = builtInShape("io.k8s.api.core.v1.Pod");
+  const pod = (value: unknown): Part => ({ value, shape, typed: "whole" });
+  const after = pod({ metadata: { labels: {} }, spec: { containers: [{ name: "c" }] } });
+  deepStrictEqual(formatFields(changedFields(pod({}), after)), {
+    "f:spec": {
+      "f:containers": { 'k:{"name":"c"}': { ".": {}, "f:name": {}, "f:resources": {} } },
+    },
+  });
 });
 
 Deno.test("presentFields() drops what the object has no more", () => {

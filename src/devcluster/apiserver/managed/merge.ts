@@ -1,12 +1,16 @@
 /** Merging what is applied into what is there, and taking away what is no longer applied. */
 import { isObject, type JsonObject } from "../json.ts";
 import type { Shape } from "../schema/shape.ts";
-import { elementOf, type FieldSet, listTypeOf, type Part, partsOf } from "./field_set.ts";
+import type { FieldSet } from "./field_set.ts";
+import { elementOf, isAtomicMap, listTypeOf, type Part, partsOf } from "./parts.ts";
 
 /** The live value with the applied one over it. Neither is written to. */
-export function mergeApplied(live: unknown, { value, shape }: Part): unknown {
+export function mergeApplied(
+  live: unknown,
+  { value, shape }: Pick<Part, "value" | "shape">,
+): unknown {
   if (isObject(value)) {
-    if (!isObject(live) || shape?.schema["x-kubernetes-map-type"] === "atomic") return value;
+    if (!isObject(live) || isAtomicMap(shape)) return value;
     const merged: JsonObject = { ...live };
     for (const [key, member] of Object.entries(value)) {
       merged[key] = mergeApplied(live[key], { value: member, shape: shape?.member(key) });

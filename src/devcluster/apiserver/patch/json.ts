@@ -40,7 +40,7 @@ export function jsonPatch(target: object, patch: unknown): unknown {
 
 function isOperation(value: unknown): value is Operation {
   return isObject(value) && typeof value.op === "string" && OPERATIONS.includes(value.op) &&
-    typeof value.path === "string";
+    typeof value.path === "string" && /^(\/|$)/.test(value.path);
 }
 
 function rejected(): StatusError {

@@ -4,7 +4,8 @@
  */
 import { isEqual, isObject, type JsonObject, listOf, stringOf } from "../json.ts";
 import type { Shape } from "../schema/shape.ts";
-import { badRequest } from "../status.ts";
+import { badRequest, StatusError } from "../status.ts";
+import { goText } from "./go_text.ts";
 
 const ORDER = "$setElementOrder/";
 const DELETE_FROM = "$deleteFromPrimitiveList/";
@@ -15,7 +16,7 @@ const DIRECTIVE = "$patch";
  * The target with the patch on it. Neither is written to.
  *
  * @param shape Schema of the target; undefined where it is not known: then lists are replaced.
- * @throws {StatusError} 400 for directives that make no sense.
+ * @throws {StatusError} 400 or 500 for directives that make no sense.
  */
 export function strategicPatch(
   target: unknown,
@@ -26,7 +27,7 @@ export function strategicPatch(
   if (directive === "replace") return withoutDirectives(patch);
   if (directive === "delete") return {};
   if (directive !== undefined && directive !== "merge") {
-    throw badRequest(`unknown patch type found in map: ${JSON.stringify(directive)}`);
+    throw refused(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
   }
   let merged = isObject(target) ? { ...target } : {};
   const retained = patch[RETAIN];
@@ -78,6 +79,11 @@ function mergeKeyOf(shape: Shape | undefined): string | undefined {
   return stringOf(shape?.schema["x-kubernetes-patch-merge-key"]) || undefined;
 }
 
+/** The real server knows no better word for it than 500. */
+function refused(why: string): StatusError {
+  return new StatusError(500, "", why);
+}
+
 function isDirective(item: unknown): boolean {
   return isObject(item) && item[DIRECTIVE] !== undefined && Object.keys(item).length === 1;
 }
@@ -103,9 +109,7 @@ function mergeObjects(
     if (!isObject(item)) throw badRequest("expected map in list of maps with a merge key");
     const name = item[mergeKey];
     if (name === undefined) {
-      throw badRequest(
-        `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
-      );
+      throw refused(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
     }
     const at = merged.findIndex((other) => isObject(other) && isEqual(other[mergeKey], name));
     if (item[DIRECTIVE] === "delete") {

@@ -35,7 +35,7 @@ function selectorText(selector: unknown): string {
   const labels = isObject(matchLabels) || matchExpressions !== undefined ? matchLabels : plain;
   const parts = Object.entries(objectOf(labels)).sort().map(([key, value]) => `${key}=${value}`);
   for (const { key, operator, values } of objectsOf(matchExpressions)) {
-    const list = `(${listOf(values).join(",")})`;
+    const list = `(${listOf(values).toSorted().join(",")})`;
     if (operator === "Exists") parts.push(String(key));
     else if (operator === "DoesNotExist") parts.push(`!${key}`);
     else parts.push(`${key} ${operator === "In" ? "in" : "notin"} ${list}`);
@@ -66,10 +66,12 @@ function nodeStatus(node: ApiObject): string {
   return words.join(",");
 }
 const ROLE_PREFIX = "node-role.kubernetes.io/";
+const ROLE_LABEL = "kubernetes.io/role";
 function nodeRoles({ metadata }: ApiObject): string {
-  const labels = Object.entries(metadata.labels ?? {});
-  const roles = labels.filter(([key]) => key.startsWith(ROLE_PREFIX))
-    .map(([key]) => key.slice(ROLE_PREFIX.length)).sort();
+  const roles = Object.entries(metadata.labels ?? {}).flatMap(([key, value]) => {
+    if (key.startsWith(ROLE_PREFIX)) return key.slice(ROLE_PREFIX.length);
+    return key === ROLE_LABEL && value !== "" ? value : [];
+  }).sort();
   return roles.join(",") || "<none>";
 }
 function nodeAddress(node: ApiObject, wanted: string): string {
@@ -79,21 +81,27 @@ function nodeAddress(node: ApiObject, wanted: string): string {
 const nodeInfo = (node: ApiObject, key: string) =>
   stringOf(objectOf(status(node).nodeInfo)[key]) || "<unknown>";
 
-function eventSource({ source, reportingComponent }: ApiObject): string {
+function nodeKernel(node: ApiObject): string {
+  const kernel = nodeInfo(node, "kernelVersion");
+  const architecture = stringOf(objectOf(status(node).nodeInfo).architecture);
+  return architecture === "" ? kernel : `${kernel} (${architecture})`;
+}
+
+function eventSource({ source, reportingComponent, reportingInstance }: ApiObject): string {
   const { component, host } = objectOf(source);
   const name = stringOf(component) || stringOf(reportingComponent);
-  return [name, stringOf(host)].filter((part) => part !== "").join(", ");
+  return [name, stringOf(host) || stringOf(reportingInstance)]
+    .filter((part) => part !== "").join(", ");
 }
 function eventObject({ involvedObject }: ApiObject): string {
   const { kind, name } = objectOf(involvedObject);
-  return name === undefined ? stringOf(kind) : `${stringOf(kind).toLowerCase()}/${name}`;
+  return [stringOf(kind).toLowerCase(), stringOf(name)].filter((part) => part !== "").join("/");
 }
 function lastSeen(event: ApiObject): unknown {
   const series = objectOf(event.series).lastObservedTime;
-  return series ?? event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
+  return series ?? event.lastTimestamp ?? firstSeen(event);
 }
-const firstSeen = (event: ApiObject) =>
-  event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
+const firstSeen = (event: ApiObject) => event.firstTimestamp ?? event.eventTime;
 
 function endpointsText({ subsets }: ApiObject): string {
   const pairs = objectsOf(subsets).flatMap(({ addresses, ports }) =>
@@ -101,6 +109,13 @@ function endpointsText({ subsets }: ApiObject): string {
   );
   if (pairs.length === 0) return "<none>";
   return pairs.slice(0, 3).join(",") + (pairs.length > 3 ? ` + ${pairs.length - 3} more...` : "");
+}
+
+/** `NAME: USED/LIMIT` of the limits that are of the column. */
+function quotaText(quota: ApiObject, isShown: (name: string) => boolean): string {
+  const { hard, used } = status(quota);
+  return Object.entries(objectOf(hard)).filter(([name]) => isShown(name)).sort()
+    .map(([name, limit]) => `${name}: ${objectOf(used)[name] ?? 0}/${limit}`).join(", ");
 }
 
 const subjects = (kind: string): Cell => (binding) =>
@@ -156,7 +171,7 @@ export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     wide("Internal-IP", (node) => nodeAddress(node, "InternalIP")),
     wide("External-IP", (node) => nodeAddress(node, "ExternalIP")),
     wide("OS-Image", (node) => nodeInfo(node, "osImage")),
-    wide("Kernel-Version", (node) => nodeInfo(node, "kernelVersion")),
+    wide("Kernel-Version", nodeKernel),
     wide("Container-Runtime", (node) => nodeInfo(node, "containerRuntimeVersion")),
   ],
   "/events": [
@@ -168,7 +183,7 @@ export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     wide("Source", eventSource),
     text("Message", (event) => stringOf(event.message).trim()),
     wide("First Seen", (event, nowMs) => ageOf(firstSeen(event), nowMs)),
-    wide("Count", (event) => String(objectOf(event.series).count ?? event.count ?? 1)),
+    wide("Count", (event) => objectOf(event.series).count ?? event.count ?? 1),
     { ...NAME, priority: 1 },
   ],
   "/configmaps": [
@@ -197,6 +212,12 @@ export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     AGE,
     wide("VolumeMode", (claim) => spec(claim).volumeMode),
   ],
+  "/resourcequotas": [
+    NAME,
+    text("Request", (quota) => quotaText(quota, (name) => !name.startsWith("limits."))),
+    text("Limit", (quota) => quotaText(quota, (name) => name.startsWith("limits."))),
+    AGE,
+  ],
   "coordination.k8s.io/leases": [
     NAME,
     text("Holder", (lease) => stringOf(spec(lease).holderIdentity)),
@@ -205,8 +226,8 @@ export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "apps/deployments": [
     NAME,
     text("Ready", (d) => `${status(d).readyReplicas ?? 0}/${spec(d).replicas ?? 0}`),
-    text("Up-to-date", (d) => String(status(d).updatedReplicas ?? 0)),
-    text("Available", (d) => String(status(d).availableReplicas ?? 0)),
+    text("Up-to-date", (d) => status(d).updatedReplicas ?? 0),
+    text("Available", (d) => status(d).availableReplicas ?? 0),
     AGE,
     wide("Containers", containers("name")),
     wide("Images", containers("image")),

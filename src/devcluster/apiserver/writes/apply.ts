@@ -1,21 +1,27 @@
 /** Server-side apply: a manager says what it wants of an object, and the rest stays. */
 import type { Cluster } from "../cluster.ts";
 import { type ApiObject, copyOf, isObject, type JsonObject } from "../json.ts";
-import { presentFields } from "../managed/field_set.ts";
+import { presentFields } from "../managed/changes.ts";
+import { differenceOf } from "../managed/field_set.ts";
+import { annotateApplied, isUpgrade, lastApplied } from "../managed/last_applied.ts";
 import { mergeApplied, prune } from "../managed/merge.ts";
 import {
   allFields,
-  applyFields,
   findConflicts,
   formatManagers,
-  managedChanges,
   type ManagerConflict,
-  partOf,
-  settle,
 } from "../managed/managers.ts";
+import {
+  applyFields,
+  heldPart,
+  keyOf,
+  managedChanges,
+  namedPart,
+  settle,
+  type Writing,
+} from "../managed/record.ts";
 import { apiVersionOf } from "../resources.ts";
-import { badRequest, conflict, notFound, StatusError } from "../status.ts";
-import { objectKey } from "../store.ts";
+import { badRequest, conflict, notFound, otherName, StatusError } from "../status.ts";
 import { createObject } from "./create.ts";
 import { decodeObject, type WriteOptions } from "./decode.ts";
 import { updateObject, type UpdateResult, type UpdateTarget } from "./update.ts";
@@ -35,10 +41,12 @@ export function applyObject(
   options: WriteOptions & { readonly force: boolean },
 ): UpdateResult {
   const { type, namespace, name, subresource } = target;
+  // Reading the body fills it in; the annotation shows it as it came.
+  const text = JSON.stringify(body);
   const config = decodeConfig(body, target, options);
-  const current = cluster.collectionOf(type).get(objectKey(namespace, name));
+  const current = cluster.find(type, namespace, name);
   const live = current?.value;
-  const writing = { type, subresource, manager: options.manager };
+  const writing: Writing = { type, subresource, manager: options.manager };
   const { managers, before } = applyFields(config, live, writing);
 
   if (current === undefined || live === undefined) {
@@ -50,7 +58,7 @@ export function applyObject(
       throw conflict(type.info, name, why);
     }
     delete config.metadata.resourceVersion;
-    const record = formatManagers(managers);
+    const record = () => formatManagers(managers);
     return {
       stored: createObject(cluster, type, namespace, config, options, record),
       created: true,
@@ -58,19 +66,23 @@ export function applyObject(
   }
 
   config.metadata.namespace = live.metadata.namespace ?? "";
-  const merged = partOf(copyOf(mergeApplied(live, partOf(config, type))), type);
-  prune(merged, presentFields(before, merged), allFields(managers));
-  const next = decodeObject(merged.value, type, options);
+  const value = copyOf(mergeApplied(live, namedPart(config, type)));
+  prune(namedPart(value, type), presentFields(before, heldPart(value, type)), allFields(managers));
+  const next = decodeObject(value, type, options);
   const changed = managedChanges(live, next, writing);
-  const conflicts = findConflicts(managers, changed, writing);
+  // What this very client has applied in the old way it may take over.
+  const upgrades = isUpgrade(live, writing);
+  const contested = upgrades ? differenceOf(changed, lastApplied(live, writing)) : changed;
+  const conflicts = findConflicts(managers, contested, keyOf(writing, "Apply"));
   if (conflicts.length > 0 && !options.force) throw conflictError(conflicts);
+  if (upgrades) annotateApplied(next, text);
   const stored = updateObject(
     cluster,
     target,
     current,
     next,
     options,
-    (object) => formatManagers(settle(managers, changed, object, writing)),
+    (object, previous) => formatManagers(settle(managers, changed, { object, previous }, writing)),
   );
   return { stored, created: false };
 }
@@ -108,9 +120,7 @@ function decodeConfig(
   const { metadata } = config;
   metadata.name ??= name;
   if (metadata.name === name) return config;
-  throw badRequest(
-    `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
-  );
+  throw otherName(metadata.name, name);
 }
 function shownKind({ apiVersion, kind }: ApiObject): string {
   return `${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;

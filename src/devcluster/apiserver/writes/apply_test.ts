@@ -59,13 +59,13 @@ onServer("a plain write takes over what it changes, and is recorded", async (api
   ]);
 });
 
-onServer("what was there before the first apply is somebody's", async (api) => {
+onServer("what was there before the first apply is its maker's", async (api) => {
   await api.call("POST", MAP.slice(0, -2), map({ x: "1", y: "1" }));
   strictEqual((await apply(api, "me", map({ x: "2" }))).code, 409);
   const { body } = await apply(api, "me", map({ x: "1", z: "1" }));
   deepStrictEqual(managersOf(body), [
     'me Apply {"f:data":{"f:x":{},"f:z":{}}}',
-    'before-first-apply Update {"f:data":{"f:x":{},"f:y":{}}}',
+    'unknown Update {"f:data":{".":{},"f:x":{},"f:y":{}}}',
   ]);
 });
 

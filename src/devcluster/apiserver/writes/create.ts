@@ -1,13 +1,22 @@
 /** Creation of objects. */
 import type { Cluster } from "../cluster.ts";
 import { type ApiObject, isEqual, type JsonObject } from "../json.ts";
-import type { ResourceType } from "../registry.ts";
-import { alreadyExists, badRequest, forbiddenRequest, notFound, StatusError } from "../status.ts";
+import type { CreateContext } from "../kinds/rules.ts";
+import { recordCreate } from "../managed/record.ts";
+import { asStored, type ResourceType } from "../registry.ts";
+import {
+  alreadyExists,
+  forbiddenRequest,
+  notFound,
+  otherNamespace,
+  StatusError,
+} from "../status.ts";
 import { objectKey, seal, type Stored } from "../store.ts";
 import { timestamp } from "../timestamp.ts";
 import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
 
 const NAMESPACES = { group: "", plural: "namespaces" };
+const DEFINITIONS = { group: "apiextensions.k8s.io", plural: "customresourcedefinitions" };
 /** Letters that make no words. */
 const SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789";
 const SUFFIX_LENGTH = 5;
@@ -19,7 +28,7 @@ const GENERATED_TRIES = 8;
  *
  * @param body The parsed body; taken over.
  * @param namespace From the path; "" for kinds of the cluster.
- * @param managedFields Who manages what, where that is known.
+ * @param record Gives the record of field managers, once defaults are filled.
  * @throws {StatusError} As the real server answers.
  */
 export function createObject(
@@ -28,16 +37,16 @@ export function createObject(
   namespace: string,
   body: unknown,
   options: WriteOptions,
-  managedFields?: readonly JsonObject[],
+  record: (object: ApiObject) => readonly JsonObject[] | undefined = (object) =>
+    recordCreate(object, { type, subresource: "", manager: options.manager }),
 ): Stored {
   const { info, rules } = type;
   const object = decodeObject(body, type, options);
   const { metadata } = object;
+  if (type.custom !== undefined) checkDefinition(cluster, type, object);
   if (info.namespaced) {
     if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
-      throw badRequest(
-        "the namespace of the provided object does not match the namespace sent on the request",
-      );
+      throw otherNamespace();
     }
     metadata.namespace = namespace;
     checkNamespace(cluster, type, object, namespace);
@@ -51,8 +60,6 @@ export function createObject(
   metadata.creationTimestamp = timestamp();
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
-  delete metadata.managedFields;
-  if (managedFields !== undefined) metadata.managedFields = managedFields;
   dropEmpty(metadata);
   if (info.countsGeneration) metadata.generation = 1;
   else delete metadata.generation;
@@ -68,26 +75,50 @@ export function createObject(
     if (collection.get(key) === undefined) break;
   }
   setDefaults(object, type);
-  let allocated: string | undefined;
-  rules.prepareCreate?.(object, {
-    allocateAddress(wanted) {
-      allocated = cluster.addresses.allocate(wanted);
-      return allocated;
-    },
-    priorityClass: (name) => cluster.priorityClass(name),
-  });
+  const managedFields = record(object);
+  if (managedFields === undefined) delete metadata.managedFields;
+  else metadata.managedFields = managedFields;
+  const taken: (() => void)[] = [];
+  const giveBack = () => {
+    for (const release of taken) release();
+  };
   try {
+    rules.prepareCreate?.(object, createContext(cluster, namespace, taken));
     validateObject(object, undefined, type);
-    if (collection.get(key) !== undefined) throw alreadyExists(info, metadata.name ?? "");
+    const there = collection.get(key)?.value;
+    if (there !== undefined) throw alreadyExists(info, there);
   } catch (error) {
-    if (allocated !== undefined) cluster.addresses.release(allocated);
+    giveBack();
     throw error;
   }
+  options.warnings.push(...rules.warn?.(object) ?? []);
   if (options.dryRun) {
-    if (allocated !== undefined) cluster.addresses.release(allocated);
+    giveBack();
     return unsaved(object);
   }
-  return collection.create(key, object);
+  return collection.create(key, asStored(object, type));
+}
+
+/** @param taken Gets what gives back each thing that is given out. */
+function createContext(
+  cluster: Cluster,
+  namespace: string,
+  taken: (() => void)[],
+): CreateContext {
+  return {
+    allocateAddress(wanted) {
+      const address = cluster.addresses.allocate(wanted);
+      if (address !== undefined) taken.push(() => cluster.addresses.release(address));
+      return address;
+    },
+    allocateNodePort(wanted) {
+      const port = cluster.nodePorts.allocate(wanted);
+      if (port !== undefined) taken.push(() => cluster.nodePorts.release(port));
+      return port;
+    },
+    hasServiceAccount: (name) => cluster.hasServiceAccount(namespace, name),
+    priorityClass: (name) => cluster.priorityClass(name),
+  };
 }
 
 /** Empty maps and lists of the metadata are as good as none. */
@@ -114,6 +145,14 @@ function generateName(base: string): string {
   return base.slice(0, GENERATED_MAX_LENGTH - SUFFIX_LENGTH) + suffix;
 }
 
+function checkDefinition(cluster: Cluster, { info }: ResourceType, { metadata }: ApiObject): void {
+  const key = objectKey("", `${info.plural}.${info.group}`);
+  const definition = cluster.store.collection(DEFINITIONS).get(key)?.value;
+  if (definition?.metadata.deletionTimestamp === undefined) return;
+  const why = "create not allowed while custom resource definition is terminating";
+  throw forbiddenRequest(info, metadata.name ?? metadata.generateName ?? "", why);
+}
+
 function checkNamespace(
   cluster: Cluster,
   { info }: ResourceType,
@@ -125,7 +164,7 @@ function checkNamespace(
   if (found.value.metadata.deletionTimestamp === undefined) return;
   const why =
     `unable to create new content in namespace ${namespace} because it is being terminated`;
-  throw forbiddenRequest(info, metadata.name ?? "", why, [{
+  throw forbiddenRequest(info, metadata.name ?? metadata.generateName ?? "", why, [{
     reason: "NamespaceTerminating",
     message: `namespace ${namespace} is being terminated`,
     field: "metadata.namespace",

@@ -2,15 +2,34 @@
 import { applyDefaults, pruneUnknown } from "../crd/decode.ts";
 import { hasRules, validateRules } from "../crd/rules.ts";
 import { blocksRules, validateSchema } from "../crd/validate.ts";
-import { type ApiObject, isApiObject, isEqual, isObject } from "../json.ts";
+import {
+  type ApiObject,
+  isApiObject,
+  isEqual,
+  isObject,
+  type JsonObject,
+  listOf,
+  type Meta,
+  type OwnerReference,
+  stringOf,
+} from "../json.ts";
+import { isManagerRecord } from "../managed/managers.ts";
 import { nameCheckOf } from "../kinds/rules.ts";
-import { validateMetadata } from "../names.ts";
+import { validateFinalizers, validateMetadata } from "../names.ts";
 import type { ResourceType } from "../registry.ts";
 import { apiVersionOf } from "../resources.ts";
 import { builtInShape, metadataShape } from "../schema/built_in.ts";
 import { decodeBuiltIn } from "../schema/decode.ts";
+import { type Repeated, textFaults } from "../schema/repeated.ts";
 import type { Shape } from "../schema/shape.ts";
-import { badRequest, type FieldError, invalidObject } from "../status.ts";
+import {
+  badRequest,
+  type FieldError,
+  invalid,
+  invalidObject,
+  type StatusError,
+  unrecognized,
+} from "../status.ts";
 
 /** How a write is to be done. */
 export interface WriteOptions {
@@ -21,6 +40,10 @@ export interface WriteOptions {
   readonly manager: string;
   /** Collects what the client is warned of. */
   readonly warnings: string[];
+  /** What the body's text says twice; found where it is parsed. */
+  readonly repeated?: Repeated;
+  /** For a patch: the text by which a refusal shows it. */
+  readonly patch?: string;
 }
 
 /** For writes of the server itself. */
@@ -41,15 +64,10 @@ export function decodeObject(body: unknown, type: ResourceType, options: WriteOp
   const apiVersion = apiVersionOf(type.info);
   const label = `${kind} in version "${type.info.version}" cannot be handled as a ${kind}`;
   if (!isObject(body)) throw badRequest(`${label}: the body must be an object`);
-  checkKind(body.kind, body.apiVersion, type);
+  checkKind(body, type);
   body.kind = kind;
   body.apiVersion = apiVersion;
-  if (!isObject(body.metadata)) {
-    if (body.metadata !== undefined && body.metadata !== null) {
-      throw badRequest(`${label}: json: cannot unmarshal into Go struct field .metadata`);
-    }
-    body.metadata = {};
-  }
+  body.metadata ??= {};
   const { custom } = type;
   let unknown: string[];
   if (custom === undefined) {
@@ -61,42 +79,89 @@ export function decodeObject(body: unknown, type: ResourceType, options: WriteOp
       ...pruneUnknown(body, custom.shape),
     ].sort();
   }
-  if (unknown.length > 0) judgeUnknown(unknown, label, options);
+  if (unknown.length > 0 || options.repeated !== undefined) {
+    judgeText(unknown, custom !== undefined, label, options);
+  }
   if (!isApiObject(body)) throw badRequest(`${label}: no metadata`);
-  // The server keeps this record. All that a client may do is to begin it anew, with one empty entry.
-  const begun = isEqual(body.metadata.managedFields, [{}]);
-  delete body.metadata.managedFields;
-  if (begun) body.metadata.managedFields = [];
+  keepRecord(body.metadata);
+  dropRepeatedOwners(body.metadata, options);
   delete body.metadata.selfLink;
   return body;
 }
 
-function checkKind(kind: unknown, apiVersion: unknown, { info }: ResourceType): void {
-  const version = apiVersionOf(info);
-  const sameKind = kind === undefined || kind === "" || kind === info.kind;
-  if (sameKind && (apiVersion === undefined || apiVersion === "" || apiVersion === version)) return;
-  if (info.schemaName === "") {
-    throw badRequest(
-      sameKind
-        ? `the API version in the data (${apiVersion}) does not match the expected API version (${version})`
-        : `the object provided is unrecognized (must be of type ${info.kind}): kind ${kind}`,
-    );
-  }
-  throw badRequest(
-    sameKind
-      ? `the API version in the data (${apiVersion}) does not match the expected API version (${version})`
-      : `${kind} in version "${
-        String(apiVersion ?? version).split("/").at(-1)
-      }" cannot be handled as a ${info.kind}: converting (${kind}) to (${info.kind}): unknown conversion`,
+/** An owner counts once. */
+function dropRepeatedOwners(metadata: Meta, { warnings }: WriteOptions): void {
+  const { ownerReferences: owners = [] } = metadata;
+  if (owners.length < 2) return;
+  const isFirst = (owner: OwnerReference, index: number) =>
+    owners.findIndex((other) => isEqual(other, owner)) === index;
+  const unique = owners.filter(isFirst);
+  if (unique.length === owners.length) return;
+  const uids = [...new Set(owners.filter((o, i) => !isFirst(o, i)).map(({ uid }) => uid))];
+  metadata.ownerReferences = unique;
+  warnings.push(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${
+      uids.join(", ")
+    }`,
   );
 }
 
-function judgeUnknown(unknown: readonly string[], label: string, options: WriteOptions): void {
-  const faults = unknown.map((field) => `unknown field "${field}"`);
-  if (options.fieldValidation === "Strict") {
-    throw badRequest(`${label}: strict decoding error: ${faults.join(", ")}`);
+/** A record of field managers stays only where it can stand for the server's: `[{}]` is an empty one. */
+function keepRecord(metadata: JsonObject): void {
+  const { managedFields } = metadata;
+  if (managedFields === undefined) return;
+  if (isEqual(managedFields, [{}])) metadata.managedFields = [];
+  else if (!isManagerRecord(listOf(managedFields))) delete metadata.managedFields;
+}
+
+function checkKind(body: JsonObject, { info, custom }: ResourceType): void {
+  const expected = apiVersionOf(info);
+  const { kind = "", apiVersion = "" } = body;
+  const sameVersion = apiVersion === "" || apiVersion === expected;
+  if (custom !== undefined) {
+    if (kind === "") {
+      const text = JSON.stringify(body);
+      throw unrecognized(info.kind, `Object 'Kind' is missing in '${text}'`, text);
+    }
+    if (!sameVersion) {
+      throw badRequest(
+        `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+      );
+    }
+    if (kind === info.kind) return;
+    const subject = { group: info.group, kind: String(kind) };
+    const name = isObject(body.metadata) ? stringOf(body.metadata.name) : "";
+    throw invalidObject(subject, name, [invalid("kind", kind, `must be ${info.kind}`)]);
   }
-  if (options.fieldValidation === "Warn") options.warnings.push(...faults);
+  const sameKind = kind === "" || kind === info.kind;
+  if (sameKind && sameVersion) return;
+  const version = String(apiVersion || expected).split("/").at(-1);
+  const label = `${kind || info.kind} in version "${version}" cannot be handled as a ${info.kind}`;
+  throw badRequest(
+    sameKind
+      ? `${label}: no kind "${info.kind}" is registered for version "${apiVersion}"`
+      : `${label}: converting (${kind}) to (${info.kind}): unknown conversion`,
+  );
+}
+
+/** Refuses or tells what the text should not have. @throws {StatusError} 400, for a patch 422. */
+function judgeText(
+  unknown: readonly string[],
+  whole: boolean,
+  label: string,
+  options: WriteOptions,
+): void {
+  const { fieldValidation, repeated, patch, warnings } = options;
+  if (fieldValidation === "Ignore") return;
+  const order = whole || patch !== undefined ? "repeatedFirst" : "text";
+  const faults = textFaults(repeated, unknown, order);
+  if (fieldValidation === "Warn") warnings.push(...faults.warnings);
+  else if (faults.sentence !== "") throw strictError(faults.sentence, label, patch);
+}
+function strictError(faults: string, label: string, patch: string | undefined): StatusError {
+  const fault = `strict decoding error: ${faults}`;
+  if (patch === undefined) return badRequest(`${label}: ${fault}`);
+  return invalidObject({ group: "", kind: "" }, "", [invalid("patch", patch, fault)]);
 }
 
 /** Fills the defaults of the kind. */
@@ -120,6 +185,7 @@ export function validateObject(
   const errors: FieldError[] = validateMetadata(object.metadata, nameCheckOf(rules));
   if (custom !== undefined) errors.push(...validateCustom(object, previous, custom.shape));
   else {
+    errors.push(...validateFinalizers(object.metadata.finalizers ?? []));
     errors.push(...rules.validate?.(object) ?? []);
     if (previous !== undefined) errors.push(...rules.validateUpdate?.(object, previous) ?? []);
   }
@@ -138,7 +204,7 @@ function validateCustom(
   shape: Shape,
 ): FieldError[] {
   const { metadata: _metadata, ...content } = object;
-  const errors = validateSchema(content, shape);
+  const errors = validateSchema(content, shape, previous);
   if (!hasRules(shape)) return errors;
   if (errors.some(blocksRules)) return [...errors, UNCHECKED];
   return [...errors, ...validateRules(object, previous, shape)];

@@ -57,19 +57,11 @@ export function deleteObject(
   const next = markDeleted(current.value, type, request, Date.now());
   const gone = isGone(next, type);
   if (request.dryRun) return { stored: unsaved(next), gone };
-  if (!gone) {
-    const changed = JSON.stringify(next) !== JSON.stringify(current.value);
-    return { stored: changed ? collection.replace(key, next) : current, gone };
-  }
-  const last = collection.remove(key) ?? current;
-  if (type.info.kind !== "Pod") return { stored: last, gone };
-  // The answer for a pod shows it as just deleted.
-  const { resourceVersion } = last.value.metadata;
-  const value: ApiObject = {
-    ...next,
-    metadata: { ...next.metadata, ...(resourceVersion !== undefined && { resourceVersion }) },
-  };
-  return { stored: { value, text: JSON.stringify(value), version: last.version }, gone };
+  const changed = JSON.stringify(next) !== JSON.stringify(current.value);
+  if (!gone) return { stored: changed ? collection.replace(key, next) : current, gone };
+  // A pod is shown as changed first, even where it goes at once.
+  if (changed && type.info.kind === "Pod") collection.replace(key, next);
+  return { stored: collection.remove(key) ?? current, gone };
 }
 
 function checkPreconditions(
@@ -134,7 +126,8 @@ function graceOf(current: ApiObject, { info }: ResourceType, request: DeleteRequ
   const own = spec.terminationGracePeriodSeconds;
   const asked = request.gracePeriodSeconds;
   if (asked !== undefined) return asked < 0 ? 1 : asked;
-  return current.metadata.deletionGracePeriodSeconds ?? (typeof own === "number" ? own : 30);
+  const usual = typeof own === "number" ? own : 30;
+  return current.metadata.deletionGracePeriodSeconds ?? (usual < 0 ? 1 : usual);
 }
 
 function withPolicy(finalizers: readonly string[], policy: string | undefined): string[] {

@@ -1,8 +1,8 @@
 /** Updates of objects, from PUT and PATCH alike. */
 import type { Cluster } from "../cluster.ts";
-import { type ApiObject, isEqual, type JsonObject, objectOf } from "../json.ts";
-import { recordUpdate } from "../managed/managers.ts";
-import type { ResourceType } from "../registry.ts";
+import { type ApiObject, isEqual, type JsonObject, type Meta, objectOf } from "../json.ts";
+import { recordUpdate } from "../managed/record.ts";
+import { asStored, type ResourceType } from "../registry.ts";
 import { storageKey } from "../resources.ts";
 import {
   badRequest,
@@ -13,9 +13,12 @@ import {
   invalidObject,
   MODIFIED,
   notFound,
+  otherName,
+  otherNamespace,
+  StatusError,
 } from "../status.ts";
 import { objectKey, seal, type Stored } from "../store.ts";
-import { createObject, dropEmpty, unsaved } from "./create.ts";
+import { createObject, dropEmpty } from "./create.ts";
 import { decodeObject, setDefaults, validateObject, type WriteOptions } from "./decode.ts";
 
 /** Which object, and which part of it. */
@@ -73,24 +76,24 @@ export function replaceObject(
   const { type, namespace, name } = target;
   const object = decodeObject(body, type, options);
   const { metadata } = object;
-  if (metadata.name !== undefined && metadata.name !== name) {
-    throw badRequest(
-      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
-    );
+  if (!metadata.name) {
+    const why = "was undeterminable: name must be provided";
+    throw badRequest(`the name of the object (${name} based on URL) ${why}`);
   }
+  if (metadata.name !== name) throw otherName(metadata.name, name);
   if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
-    throw badRequest(
-      "the namespace of the provided object does not match the namespace sent on the request",
-    );
+    throw otherNamespace();
   }
-  metadata.name = name;
-  const current = cluster.collectionOf(type).get(objectKey(namespace, name));
+  const current = cluster.find(type, namespace, name);
   if (current === undefined) {
     const mayCreate = target.subresource === "" && CREATED_ON_UPDATE.has(storageKey(type.info));
     if (!mayCreate) throw notFound(type.info, name);
-    return { stored: createObject(cluster, type, namespace, object, options), created: true };
+    if (metadata.uid) throw conflict(type.info, name, otherUid(metadata.uid, ""));
+    delete metadata.resourceVersion;
+    const read: WriteOptions = { ...options, fieldValidation: "Ignore" };
+    return { stored: createObject(cluster, type, namespace, object, read), created: true };
   }
-  const versionless = !metadata.resourceVersion;
+  const versionless = parseVersion(metadata) === 0;
   if (versionless && (type.custom !== undefined || VERSION_NEEDED.has(storageKey(type.info)))) {
     const subject = { group: type.info.group, kind: type.info.plural };
     throw invalidObject(subject, name, [
@@ -120,15 +123,10 @@ export function updateObject(
   const { info, rules } = type;
   const previous = current.value;
   const { metadata } = next;
-  if (metadata.resourceVersion && metadata.resourceVersion !== previous.metadata.resourceVersion) {
-    throw conflict(info, name, MODIFIED);
-  }
+  const version = parseVersion(metadata);
+  if (version !== 0 && version !== current.version) throw conflict(info, name, MODIFIED);
   if (metadata.uid && metadata.uid !== previous.metadata.uid) {
-    throw conflict(
-      info,
-      name,
-      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${previous.metadata.uid}`,
-    );
+    throw conflict(info, name, otherUid(metadata.uid, previous.metadata.uid ?? ""));
   }
   if (subresource === "") checkDeletion(next, previous, type);
   const object = merge(next, previous, type, subresource);
@@ -140,12 +138,12 @@ export function updateObject(
     object.metadata.generation = (previous.metadata.generation ?? 0) + 1;
   }
   validateObject(object, previous, type);
-  const forgets = isEqual(object.metadata.managedFields, []);
-  const managedFields = forgets ? undefined : record(object, previous);
+  const managedFields = record(object, previous);
   if (managedFields === undefined) delete object.metadata.managedFields;
   else object.metadata.managedFields = managedFields;
   if (isEqual(object, previous)) return current;
-  if (options.dryRun) return unsaved(object);
+  // The real server answers with the version of the object that it would have replaced.
+  if (options.dryRun) return seal(object, current.version);
   const collection = cluster.collectionOf(type);
   const key = objectKey(target.namespace, name);
   if (isGone(object, type)) {
@@ -153,7 +151,18 @@ export function updateObject(
     collection.remove(key);
     return seal(object, current.version);
   }
-  return collection.replace(key, object);
+  return collection.replace(key, asStored(object, type));
+}
+
+/** The version that an update names; 0 for none, which replaces any. @throws {StatusError} 500, as the real server says it. */
+function parseVersion({ resourceVersion = "" }: Meta): number {
+  if (resourceVersion === "") return 0;
+  if (/^\d+$/.test(resourceVersion)) return Number(resourceVersion);
+  const shown = JSON.stringify(resourceVersion);
+  throw new StatusError(500, "", `strconv.ParseUint: parsing ${shown}: invalid syntax`);
+}
+function otherUid(wanted: string, found: string): string {
+  return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`;
 }
 
 /** The parts that this path may write, over the rest of what is there. */
@@ -168,7 +177,7 @@ function merge(
     const { status: _status, ...rest } = next;
     return previous.status === undefined ? rest : { ...rest, status: previous.status };
   }
-  if (subresource === "finalize") {
+  if (subresource === "finalize" || subresource === "scale") {
     return { ...previous, metadata: { ...previous.metadata }, spec: next.spec };
   }
   // A write to the status may change nothing else; a custom resource's keeps all metadata too.
@@ -195,7 +204,6 @@ const SYSTEM_FIELDS = [
   "deletionTimestamp",
   "deletionGracePeriodSeconds",
   "generation",
-  "generateName",
   "name",
   "namespace",
   "resourceVersion",
