@@ -6,32 +6,38 @@ import {
   type CommonFlags,
   type LogFlags,
 } from "./control_commands.ts";
-import { parseAddress, parseInteger, parseNodeName } from "./flags.ts";
+import { parseAddress, parseInteger, parseMemory, parseNodeName } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
 export interface ApiServerFlags extends LogFlags {
   readonly bindAddress: string;
   readonly writeKubeconfig?: string;
 }
-export interface KubeletFlags extends CommonFlags {
-  readonly nodeName?: string;
+/** What the node shall claim to have. */
+export interface CapacityFlags {
   readonly gpus: number;
+  readonly cpus?: number;
+  /** In bytes. */
+  readonly memory?: number;
+}
+export interface KubeletFlags extends CommonFlags, CapacityFlags {
+  readonly nodeName?: string;
   readonly schedule: boolean;
   readonly route: readonly string[];
   readonly tlsCertFile?: string;
   readonly tlsPrivateKeyFile?: string;
+  /** In seconds. */
+  readonly shutdownGracePeriod: number;
 }
-export interface DevFlags extends LogFlags {
+export interface DevFlags extends LogFlags, CapacityFlags {
   readonly bindAddress: string;
   readonly serverBindAddress: string;
   readonly writeKubeconfig?: string;
-  readonly gpus: number;
 }
-export interface DemoFlags {
+export interface DemoFlags extends CapacityFlags {
   readonly job?: string;
   readonly keep: boolean;
   readonly timeout: number;
-  readonly gpus: number;
 }
 
 /** Adds `apiserver`, `kubelet`, `dev` and `demo`. */
@@ -62,8 +68,14 @@ export function addClusterCommands(
       "--tls-cert-file <file>",
       "certificate of the log endpoint, for API servers that verify it",
     )
-    .option("--tls-private-key-file <file>", "its key");
-  addGpus(addCommonFlags(kubelet, "text"))
+    .option("--tls-private-key-file <file>", "its key")
+    .option(
+      "--shutdown-grace-period <seconds>",
+      "longest time for pods to end by themselves when the kubelet is asked to stop",
+      parseInteger(0, 3600),
+      3,
+    );
+  addCapacity(addCommonFlags(kubelet, "text"))
     .action(async (flags: KubeletFlags) =>
       (await import("./run_kubelet.ts")).runKubelet(flags, context)
     );
@@ -83,7 +95,7 @@ export function addClusterCommands(
       "--write-kubeconfig <file>",
       "where to write how to reach it (default: a temporary file)",
     );
-  addGpus(addLogFlags(dev, "text"))
+  addCapacity(addLogFlags(dev, "text"))
     .action(async (flags: DevFlags) => (await import("./run_dev.ts")).runDev(flags, context));
 
   const demo = program.command("demo")
@@ -94,17 +106,23 @@ export function addClusterCommands(
     )
     .option("--keep", "leave the cluster up until Ctrl-C", false)
     .option("--timeout <seconds>", "longest time for the job", parseInteger(1, 7 * 86_400), 600);
-  addGpus(demo)
+  addCapacity(demo)
     .action(async (flags: DemoFlags) =>
       setExitCode(await (await import("./run_demo.ts")).runDemo(flags, context))
     );
 }
 
-function addGpus(command: Command): Command {
-  return command.option(
-    "--gpus <n>",
-    "GPUs that the node shall claim to have",
-    parseInteger(0, 1024),
-    0,
-  );
+function addCapacity(command: Command): Command {
+  return command
+    .option(
+      "--cpus <n>",
+      "cores that the node shall claim to have (default: this machine's)",
+      parseInteger(1, 65_536),
+    )
+    .option(
+      "--memory <quantity>",
+      "memory that the node shall claim to have (default: this machine's)",
+      parseMemory,
+    )
+    .option("--gpus <n>", "GPUs that the node shall claim to have", parseInteger(0, 1024), 0);
 }

@@ -1,7 +1,7 @@
 /** A whole cluster in this process: API server, kubelet, operator and server, on the loopback. */
 import { buildCrds } from "../api/mod.ts";
 import { startApiServer } from "../devcluster/apiserver/mod.ts";
-import { startKubelet } from "../devcluster/kubelet/mod.ts";
+import { type ClaimedResources, startKubelet } from "../devcluster/kubelet/mod.ts";
 import {
   KubeClient,
   type KubeObject,
@@ -21,7 +21,8 @@ export interface DevClusterOptions {
   readonly serverBindAddress?: string;
   /** Default: a file in the cluster's own temporary folder. */
   readonly kubeconfigPath?: string | undefined;
-  readonly gpus?: number;
+  /** What the node offers instead of what this machine has. */
+  readonly claimed?: ClaimedResources;
 }
 
 export interface DevCluster {
@@ -107,7 +108,8 @@ async function startParts(
     programVariables: programVariables(),
     hostEnv: hostEnvironment(),
     routes: new Map([[SERVER_ADDRESS, new URL(server.url).host]]),
-    gpus: options.gpus ?? 0,
+    claimed: options.claimed ?? {},
+    doomedFolder: folder,
   });
   stops.push(() => kubelet.stop());
   return { kubeconfigPath, serverUrl: server.url, nodeName, client };

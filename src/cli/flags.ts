@@ -1,6 +1,7 @@
 /** Flags as Go programs take them, and values that are checked when they are read. */
 import { InvalidArgumentError } from "commander";
 import { parseBindAddress } from "../lib/listen.ts";
+import { parseQuantity } from "../lib/quantity.ts";
 
 /** Go's flag package takes `-leader-elect` for `--leader-elect`; manifests of old use both. */
 export function normalizeArguments(argv: readonly string[]): string[] {
@@ -25,6 +26,26 @@ export function parseInteger(min: number, max: number): (text: string) => number
     if (/^-?[0-9]+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`allowed are whole numbers from ${min} to ${max}.`);
   };
+}
+
+/** A quantity of memory, in bytes: at least 1Mi. */
+export function parseMemory(text: string): number {
+  const bytes = bytesOf(text);
+  if (bytes !== undefined && bytes >= LEAST_MEMORY && bytes <= Number.MAX_SAFE_INTEGER) {
+    return Math.floor(bytes);
+  }
+  throw new InvalidArgumentError("allowed are quantities from 1Mi on, such as 512Mi and 64Gi.");
+}
+
+const LEAST_MEMORY = 2 ** 20;
+
+function bytesOf(text: string): number | undefined {
+  try {
+    return parseQuantity(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** `HOST:PORT` or `:PORT`, checked now so that a mistake shows before anything is started. */

@@ -5,6 +5,7 @@ import {
   parseAddress,
   parseBoolean,
   parseInteger,
+  parseMemory,
   parseOptionalAddress,
 } from "./flags.ts";
 
@@ -36,6 +37,11 @@ Deno.test.each([
     texts: ["", "0", "1001", "-1", "1.5", "1e2", " 5", "five", "0x10"],
   },
   {
+    what: "parseMemory()",
+    parse: parseMemory,
+    texts: ["", "0", "-1Gi", "1023Ki", "64GB", "64 Gi", "much", "10E"],
+  },
+  {
     what: "parseAddress()",
     parse: parseAddress,
     texts: ["", "0", "8080", "host", ":http", ":65536"],
@@ -55,6 +61,15 @@ Deno.test.each([
 
 Deno.test("parseInteger() takes both ends of its range", () => {
   deepStrictEqual(["-3", "0", "4"].map(parseInteger(-3, 4)), [-3, 0, 4]);
+});
+
+Deno.test("parseMemory() gives bytes", () => {
+  deepStrictEqual(["1Mi", "64Gi", "1.5G", "2000000.5"].map(parseMemory), [
+    2 ** 20,
+    2 ** 36,
+    1_500_000_000,
+    2_000_000,
+  ]);
 });
 
 Deno.test("addresses are kept as they are written; 0 switches an endpoint off", () => {

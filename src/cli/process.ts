@@ -1,5 +1,5 @@
 /** What the commands need to know of their process: when to stop, and how to start it again. */
-import type { HostEnvironment } from "../devcluster/kubelet/mod.ts";
+import type { ClaimedResources, HostEnvironment } from "../devcluster/kubelet/mod.ts";
 import type { KubeEnvironment } from "../kube/mod.ts";
 
 /** What a command is given; tests give their own. */
@@ -163,4 +163,15 @@ export function hostEnvironment(): HostEnvironment {
     LANG: read("LANG"),
     TMPDIR: read("TMPDIR"),
   };
+}
+
+/** What the node shall claim to have, from the flags. */
+export function claimedResources(
+  { cpus, memory: memoryBytes, gpus }: {
+    readonly cpus?: number;
+    readonly memory?: number;
+    readonly gpus: number;
+  },
+): ClaimedResources {
+  return { cpus, memoryBytes, gpus };
 }

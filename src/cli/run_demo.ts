@@ -20,13 +20,21 @@ import type { DemoFlags } from "./cluster_commands.ts";
 import { type DevCluster, startDevCluster } from "./dev_cluster.ts";
 import { JobView, podStateText } from "./job_view.ts";
 import { createManifests, type Manifest, parseManifests, readManifests } from "./manifests.ts";
-import { type CommandContext, CommandFailure, untilAborted, watchParent } from "./process.ts";
+import {
+  claimedResources,
+  type CommandContext,
+  CommandFailure,
+  untilAborted,
+  watchParent,
+} from "./process.ts";
 
 /** Something that the demo exists to show did not happen. */
 class NotObserved extends Error {
   override readonly name = "NotObserved";
 }
 
+/** The files imported above. */
+const SAMPLE_FILES = ["examples/di-mock-agconfig.yaml", "examples/di-mock-dijob.yaml"] as const;
 /** How long one step of the sample job may take, in ms: each takes a second or two. */
 const STEP_LIMIT_MS = 30_000;
 const POLL_MS = 100;
@@ -77,14 +85,14 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
   signal.addEventListener("abort", () => stopping.abort(), { once: true });
   const endWatch = watchParent(() => stopping.abort());
   heading("A cluster on this machine: API server, kubelet, operator and server in one process");
-  const cluster = await startDevCluster({ gpus: flags.gpus });
+  const cluster = await startDevCluster({ claimed: claimedResources(flags) });
   const key = { namespace: job.metadata.namespace ?? "default", name: job.metadata.name ?? "" };
   const view = new JobView(cluster.client, key, print);
   const stage: Stage = {
     cluster,
     view,
     manifests,
-    path: flags.job ?? "examples/",
+    path: flags.job ?? SAMPLE_FILES.join(" -f "),
     mainContainer: mainContainerOf(job),
     print,
     heading,
@@ -112,8 +120,8 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
 async function manifestsOf(flags: DemoFlags): Promise<Manifest[]> {
   if (flags.job !== undefined) return await readManifests(flags.job);
   return [
-    ...parseManifests(exampleConfig, "examples/di-mock-agconfig.yaml"),
-    ...parseManifests(exampleJob, "examples/di-mock-dijob.yaml"),
+    ...parseManifests(exampleConfig, SAMPLE_FILES[0]),
+    ...parseManifests(exampleJob, SAMPLE_FILES[1]),
   ];
 }
 

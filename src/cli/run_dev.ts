@@ -3,7 +3,7 @@ import { startLogging } from "../lib/logger.ts";
 import type { DevFlags } from "./cluster_commands.ts";
 import { logSettingsOf } from "./control_commands.ts";
 import { startDevCluster } from "./dev_cluster.ts";
-import { type CommandContext, untilAborted, watchParent } from "./process.ts";
+import { claimedResources, type CommandContext, untilAborted, watchParent } from "./process.ts";
 
 /** Prints where the cluster is, and serves until the process is asked to end or its parent has ended. */
 export async function runDev(flags: DevFlags, { signal, print }: CommandContext): Promise<void> {
@@ -15,7 +15,7 @@ export async function runDev(flags: DevFlags, { signal, print }: CommandContext)
       bindAddress: flags.bindAddress,
       serverBindAddress: flags.serverBindAddress,
       kubeconfigPath: flags.writeKubeconfig,
-      gpus: flags.gpus,
+      claimed: claimedResources(flags),
     });
     print(`KUBECONFIG=${cluster.kubeconfigPath}`);
     print(`SERVER=${cluster.serverUrl}`);

@@ -5,6 +5,7 @@ import { startLogging } from "../lib/logger.ts";
 import type { KubeletFlags } from "./cluster_commands.ts";
 import { logSettingsOf } from "./control_commands.ts";
 import {
+  claimedResources,
   type CommandContext,
   CommandFailure,
   defaultNodeName,
@@ -33,7 +34,8 @@ export async function runKubelet(flags: KubeletFlags, { signal }: CommandContext
     hostEnv: hostEnvironment(),
     routes,
     schedule: flags.schedule,
-    gpus: flags.gpus,
+    claimed: claimedResources(flags),
+    stopGraceMs: flags.shutdownGracePeriod * 1000,
     ...(certificate && { certificate }),
   });
   await untilAborted(signal);

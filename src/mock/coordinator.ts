@@ -17,7 +17,7 @@ const AGGREGATOR_PAUSE_MS = 500;
 /** How often conditions are looked at. */
 const WATCH_MS = 20;
 /** Small enough for several on one core; replicas mostly wait. */
-const RESOURCES: Omit<ReplicaRequest, "replicas"> = { cpus: "250m", gpus: "0", memory: "256Mi" };
+const RESOURCES: Omit<ReplicaRequest, "replicas"> = { cpus: "100m", gpus: "0", memory: "256Mi" };
 
 /**
  * The sample job from its first request to its last training step: asks the server for collectors

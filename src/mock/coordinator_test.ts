@@ -171,7 +171,7 @@ Deno.test("a job trains to its end, gives a collector back and has a learner rep
   const { code, lines, cluster, left } = await runJob({ aggregator: true });
   const text = lines.join("\n");
   strictEqual(code, 0, text);
-  const resources = { cpus: "250m", gpus: "0", memory: "256Mi", replicas: 2 };
+  const resources = { cpus: "100m", gpus: "0", memory: "256Mi", replicas: 2 };
   const self = { namespace: "rl", coordinator: "pong-coordinator" };
   deepStrictEqual(cluster.calls, [
     ["POST", "/v1alpha1/replicas", { ...self, collectors: resources, learners: resources }],

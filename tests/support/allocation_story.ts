@@ -14,6 +14,7 @@ import { buildCoordinator } from "../../src/replicas/mod.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/mod.ts";
 import { aContainer, aTemplate } from "./builders.ts";
 import { eventually } from "./eventually.ts";
+import { pythonJson, WireSession } from "./recorded_wire.ts";
 import { createNamespace, IS_REAL, type TestCluster } from "./test_cluster.ts";
 
 const REPLICAS = "/v1alpha1/replicas";
@@ -57,11 +58,12 @@ export async function untilReady(server: RunningServer): Promise<void> {
   });
 }
 
-/** Closed with `await using`. */
+/** Its requests look like DI-engine's. Closed with `await using`. */
 export class AllocationStory implements AsyncDisposable {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly server: RunningServer;
+  readonly #sessions = new Map<string, WireSession>();
 
   private constructor(client: KubeClient, namespace: string, server: RunningServer) {
     this.client = client;
@@ -78,6 +80,7 @@ export class AllocationStory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.#sessions.values()) session.close();
     await this.server.stop();
     // The embedded cluster ends with the test file; a real one may serve others after it.
     if (IS_REAL) await this.client.delete(NAMESPACES, { namespace: "", name: this.namespace });
@@ -124,16 +127,22 @@ export class AllocationStory implements AsyncDisposable {
     return this.send("POST", `${REPLICAS}/failed`, this.#inPlace(body), server);
   }
 
+  /** One request. @param body A text is sent as it is; without a body it is `{}`. */
   async send(
     method: string,
     path: string,
     body?: unknown,
     server = this.server,
   ): Promise<Answer> {
-    const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-    const response = await fetch(server.url + path, { method, ...(text && { body: text }) });
-    const { status, headers } = response;
-    return { status, headers, ...await response.json() };
+    const session = this.#sessions.get(server.url) ?? new WireSession(server.url);
+    this.#sessions.set(server.url, session);
+    const answer = await session.send({
+      method,
+      path,
+      body: typeof body === "string" ? body : pythonJson(body ?? {}),
+    });
+    const { status, headers, text } = answer;
+    return { status, headers, ...JSON.parse(text) };
   }
 
   /** The pods of the namespace as the API server has them, by name. */

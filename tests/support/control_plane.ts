@@ -49,6 +49,8 @@ export interface ControlPlaneOptions {
   readonly crds?: readonly KubeObject[];
   /** Default: `findControlPlane()`. */
   readonly programs?: Programs;
+  /** Flags of the API server besides those that every test needs. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 /** A start takes about 3 s; the first one on a busy machine, with the programs not yet in memory, longer. */
@@ -83,12 +85,12 @@ const SERVICE_ACCOUNTS: Resource<KubeObject> = {
  * @throws {Error} If a program ends or does not get ready; with the end of its log.
  */
 export async function startControlPlane(
-  { crds = [], programs }: ControlPlaneOptions = {},
+  { crds = [], programs, apiServerFlags = [] }: ControlPlaneOptions = {},
 ): Promise<ControlPlane> {
   const found = programs ?? await findControlPlane();
   const keeper = await ProcessKeeper.open("di-control-plane-");
   try {
-    return await startIn(keeper, found, crds);
+    return await startIn(keeper, found, crds, apiServerFlags);
   } catch (error) {
     await keeper.stop(0);
     throw error;
@@ -99,6 +101,7 @@ async function startIn(
   keeper: ProcessKeeper,
   programs: Programs,
   crds: readonly KubeObject[],
+  apiServerFlags: readonly string[],
 ): Promise<ControlPlane> {
   const { folder } = keeper;
   const kubeconfigPath = `${folder}/${FILES.kubeconfig}`;
@@ -108,7 +111,8 @@ async function startIn(
   await untilReady(etcd, () => exists(`${folder}/${FILES.etcdSocket}`));
 
   const startApiServer = async (port: number) => {
-    const server = await keeper.start("kube-apiserver", apiServerCommand(programs, folder, port));
+    const command = apiServerCommand(programs, folder, port, apiServerFlags);
+    const server = await keeper.start("kube-apiserver", command);
     await untilReady(server, () => exists(`${folder}/${FILES.certificateKey}`));
     return server;
   };

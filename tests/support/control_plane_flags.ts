@@ -47,8 +47,13 @@ export function etcdCommand(program: string, folder: string): string[] {
   ];
 }
 
-/** The API server at a loopback port, with the admission plugins of a real cluster. */
-export function apiServerCommand(programs: Programs, folder: string, port: number): string[] {
+/** The API server at a loopback port, with the admission plugins of a real cluster, and flags of `more`. */
+export function apiServerCommand(
+  programs: Programs,
+  folder: string,
+  port: number,
+  more: readonly string[] = [],
+): string[] {
   return [
     programs.apiServer,
     `--etcd-servers=unix://${folder}/${FILES.etcdSocket}`,
@@ -72,6 +77,7 @@ export function apiServerCommand(programs: Programs, folder: string, port: numbe
     ...(programs.controllerManager === undefined
       ? ["--disable-admission-plugins=ServiceAccount"]
       : []),
+    ...more,
   ];
 }
 

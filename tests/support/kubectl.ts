@@ -1,4 +1,5 @@
 /** kubectl, as a user runs it. */
+import { type RunningCommand, startCommand } from "./command.ts";
 
 export interface CommandResult {
   readonly code: number;
@@ -30,10 +31,20 @@ export class Kubectl {
     this.#global = [`--kubeconfig=${kubeconfigPath}`, `--cache-dir=${this.#folder}`];
   }
 
+  /** Starts a command that goes on, such as a watch. */
+  start(args: readonly string[]): RunningCommand {
+    return startCommand(["kubectl", ...this.#global, ...args]);
+  }
+
   /** Runs one command to its end, whatever that is. */
-  async run(args: readonly string[], stdin?: string): Promise<CommandResult> {
+  async run(
+    args: readonly string[],
+    stdin?: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> {
     const child = new Deno.Command("kubectl", {
       args: [...this.#global, ...args],
+      env,
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

@@ -1,13 +1,13 @@
 /**
- * A client that behaves on the wire as the one in DI-engine 0.5.3, whose faults are what the server has
- * to live with: no Content-Type, a `{}` body even on GET, an end at the first status that is not 2xx,
- * retries for lost connections only, and no time limit of its own.
+ * A client that behaves as the one in DI-engine 0.5.3, whose faults are what the server has to live with:
+ * an end at the first status that is not 2xx, retries for lost connections only, and no time limit of its
+ * own. What its requests look like is in `recorded_wire.ts`, what its coordinator does with the answers in
+ * `recorded_polling.ts`.
  *
- * Made from what DI-engine was seen to send; it shares no code with the product.
+ * Made from what DI-engine was seen to send; it shares no code with the clients of the product.
  */
-import { Buffer } from "node:buffer";
-import { request } from "node:http";
-import { gunzipSync, inflateSync } from "node:zlib";
+import { sleep } from "../../src/lib/abort.ts";
+import { pythonJson, type WireAnswer, WireSession } from "./recorded_wire.ts";
 
 /** URLs, or pod names where a method says so. */
 export interface RecordedLists {
@@ -51,21 +51,11 @@ export interface RecordedClientOptions {
   readonly namespace: string;
   /** Name of the coordinator's pod. */
   readonly coordinator: string;
+  /** As of {@link WireSession}. */
+  readonly proxy?: string;
   /** Waits of DI-engine, which tests of this client alone may cut. */
   readonly retryWaitMs?: number;
   readonly busyWaitMs?: number;
-  readonly pollWaitMs?: number;
-}
-
-/** A poll loop on its way. */
-export interface RecordedPolling {
-  /** What the last good answer listed; `undefined` before the first. */
-  readonly current: RecordedLists | undefined;
-  /** What ended the loop; DI-engine tells nobody. */
-  readonly error: Error | undefined;
-  /** Has the loop report this replica at its next turn. Give the URL. */
-  markFailed(kind: keyof RecordedLists, url: string): void;
-  stop(): Promise<void>;
 }
 
 /** DI-engine's `DEFAULT_RETRIES`: tries after the first one. */
@@ -73,18 +63,15 @@ const RETRIES = 5;
 const RETRY_WAIT_MS = 1000;
 const BUSY_WAIT_MS = 2000;
 const BUSY_LIMIT_MS = 120_000;
-const POLL_WAIT_MS = 1000;
 
-export class RecordedClient {
+/** Closed with `using`. */
+export class RecordedClient implements Disposable {
   readonly #options: RecordedClientOptions;
-  readonly #host: string;
-  readonly #port: number;
+  readonly #session: WireSession;
 
   constructor(options: RecordedClientOptions) {
     this.#options = options;
-    const [host = "", port = ""] = options.server.replace(/^http:\/\//, "").split(":");
-    this.#host = host;
-    this.#port = Number(port);
+    this.#session = new WireSession(options.server, options.proxy);
   }
 
   /** The one request at the start: sent again every 2 s for up to 120 s while there is no success. */
@@ -98,7 +85,7 @@ export class RecordedClient {
       if (performance.now() - start > BUSY_LIMIT_MS) {
         throw new RecordedClientError(`no success in ${BUSY_LIMIT_MS} ms: ${answer.message}`);
       }
-      await wait(this.#options.busyWaitMs ?? BUSY_WAIT_MS);
+      await sleep(this.#options.busyWaitMs ?? BUSY_WAIT_MS);
     }
   }
 
@@ -129,46 +116,6 @@ export class RecordedClient {
     });
   }
 
-  /** Reports what has failed and reads the list, about every second, until it is stopped or dies. */
-  startPolling(): RecordedPolling {
-    const failed = { collectors: new Set<string>(), learners: new Set<string>() };
-    const stop = new AbortController();
-    let current: RecordedLists | undefined;
-    let error: Error | undefined;
-    const turn = async () => {
-      if (failed.collectors.size + failed.learners.size > 0) {
-        const report = { collectors: [...failed.collectors], learners: [...failed.learners] };
-        if ((await this.reportFailed(report)).success) {
-          failed.collectors.clear();
-          failed.learners.clear();
-        }
-      }
-      const { success, data } = await this.getReplicas();
-      if (success) current = listsOf(data);
-    };
-    const running = (async () => {
-      while (!stop.signal.aborted) {
-        await turn();
-        await wait(this.#options.pollWaitMs ?? POLL_WAIT_MS, stop.signal);
-      }
-    })().catch((reason) => {
-      error = reason instanceof Error ? reason : new Error(String(reason));
-    });
-    return {
-      get current() {
-        return current;
-      },
-      get error() {
-        return error;
-      },
-      markFailed: (kind, url) => void failed[kind].add(url),
-      async stop() {
-        stop.abort();
-        await running;
-      },
-    };
-  }
-
   /**
    * Any request, with DI-engine's retries: after a lost connection or an answer cut short, never after
    * a status.
@@ -178,25 +125,27 @@ export class RecordedClient {
    */
   async send(method: string, path: string, body: unknown): Promise<RecordedAnswer> {
     for (let retries = 0;; retries++) {
-      let answer: RawAnswer;
+      let answer: WireAnswer;
       try {
-        answer = await sendOnce({
-          host: this.#host,
-          port: this.#port,
+        answer = await this.#session.send({
           method,
           path: `/v1alpha1${path}`,
-          body: JSON.stringify(body),
+          body: pythonJson(body),
         });
       } catch (error) {
         if (retries === RETRIES) {
           const why = error instanceof Error ? error.message : String(error);
           throw new RecordedClientError(`${method} ${path}: ${why}`, undefined, { cause: error });
         }
-        await wait(this.#options.retryWaitMs ?? RETRY_WAIT_MS);
+        await sleep(this.#options.retryWaitMs ?? RETRY_WAIT_MS);
         continue;
       }
       return readAnswer(`${method} ${path}`, answer);
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#session.close();
   }
 
   #self(): { namespace: string; coordinator: string } {
@@ -209,51 +158,7 @@ export function recordedPodName(url: string): string {
   return (url.split(":")[0] ?? "").split(".").slice(0, -1).join(".");
 }
 
-interface RawAnswer {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** `node:http`, because `fetch` neither sends a body with GET nor leaves headers alone. */
-function sendOnce(
-  { host, port, method, path, body }: {
-    readonly host: string;
-    readonly port: number;
-    readonly method: string;
-    readonly path: string;
-    readonly body: string;
-  },
-): Promise<RawAnswer> {
-  return new Promise((resolve, reject) => {
-    const bytes = new TextEncoder().encode(body);
-    const headers = {
-      "User-Agent": "python-requests/2.32.5",
-      "Accept-Encoding": "gzip, deflate",
-      "Accept": "*/*",
-      "Content-Length": bytes.length,
-    };
-    const sent = request({ host, port, method, path, headers, agent: false }, (response) => {
-      const chunks: Uint8Array[] = [];
-      response.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("aborted", () => reject(new Error("the answer was cut short")));
-      response.on("end", () => {
-        const text = decode(Buffer.concat(chunks), response.headers["content-encoding"]);
-        resolve({ status: response.statusCode ?? 0, text });
-      });
-    });
-    sent.on("error", reject);
-    sent.end(bytes);
-  });
-}
-
-function decode(bytes: Buffer, encoding: string | undefined): string {
-  if (encoding === "gzip") return gunzipSync(bytes).toString();
-  if (encoding === "deflate") return inflateSync(bytes).toString();
-  return bytes.toString();
-}
-
-function readAnswer(what: string, { status, text }: RawAnswer): RecordedAnswer {
+function readAnswer(what: string, { status, text }: WireAnswer): RecordedAnswer {
   if (status < 200 || status >= 300) {
     throw new RecordedClientError(`${what}: status ${status}: ${text}`, status);
   }
@@ -271,30 +176,4 @@ function readAnswer(what: string, { status, text }: RawAnswer): RecordedAnswer {
   ) throw new RecordedClientError(`${what}: not the envelope: ${text}`, status);
   const { success, code, message, data } = body;
   return { status, success, code, message, data };
-}
-
-/** The lists of a GET, which must be arrays: `null` kills DI-engine's poll loop. */
-function listsOf(data: unknown): RecordedLists {
-  if (
-    typeof data === "object" && data !== null && "collectors" in data && "learners" in data &&
-    isTexts(data.collectors) && isTexts(data.learners)
-  ) return { collectors: data.collectors, learners: data.learners };
-  throw new RecordedClientError(`not the lists of one coordinator: ${JSON.stringify(data)}`);
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === "string");
-}
-
-function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    if (signal?.aborted) end();
-    else signal?.addEventListener("abort", end);
-  });
 }

@@ -1,6 +1,7 @@
-import { deepStrictEqual, ok, rejects } from "node:assert/strict";
+import { deepStrictEqual, rejects } from "node:assert/strict";
 import { eventually } from "./eventually.ts";
 import { RecordedClient, recordedPodName } from "./recorded_client.ts";
+import { startPolling } from "./recorded_polling.ts";
 
 const DATA = {
   namespace: "rl",
@@ -31,13 +32,12 @@ async function withWire(
       connection.close();
     }
   })();
-  const client = new RecordedClient({
+  using client = new RecordedClient({
     server: `127.0.0.1:${listener.addr.port}`,
     namespace: "rl",
     coordinator: "pong-coordinator",
     retryWaitMs: 5,
     busyWaitMs: 5,
-    pollWaitMs: 5,
   });
   try {
     await use(client, seen);
@@ -68,29 +68,36 @@ function answer(success: boolean, status = 200, data: unknown = DATA): string {
   return `HTTP/1.1 ${status} X\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
 }
 
-Deno.test("every request has a body and none a Content-Type", () =>
+Deno.test("requests are those that DI-engine was seen to send", () =>
   withWire(Array.from({ length: 4 }, () => answer(true)), async (client, seen) => {
     await client.getReplicas();
     await client.postReplicas({ collectors: { replicas: 2, cpus: "1", gpus: "0", memory: "1Gi" } });
     await client.deleteReplicas({ collectors: 1 });
     await client.reportFailed({ learners: DATA.learners });
-    const self = '"namespace":"rl","coordinator":"pong-coordinator"';
+    const self = '"namespace": "rl", "coordinator": "pong-coordinator"';
     deepStrictEqual(seen.map(({ first, body }) => [first, body]), [
       ["GET /v1alpha1/replicas?namespace=rl&coordinator=pong-coordinator HTTP/1.1", "{}"],
       [
         "POST /v1alpha1/replicas HTTP/1.1",
-        `{"collectors":{"replicas":2,"cpus":"1","gpus":"0","memory":"1Gi"},${self}}`,
+        `{"collectors": {"replicas": 2, "cpus": "1", "gpus": "0", "memory": "1Gi"}, ${self}}`,
       ],
       [
         "DELETE /v1alpha1/replicas HTTP/1.1",
-        `{${self},"collectors":{"replicas":1},"learners":{"replicas":0}}`,
+        `{${self}, "collectors": {"replicas": 1}, "learners": {"replicas": 0}}`,
       ],
       [
         "POST /v1alpha1/replicas/failed HTTP/1.1",
-        `{${self},"collectors":[],"learners":["pong-learner-h6t9c"]}`,
+        `{${self}, "collectors": [], "learners": ["pong-learner-h6t9c"]}`,
       ],
     ]);
-    ok(seen.every(({ headers }) => headers.every((each) => !/^content-type:/i.test(each))));
+    deepStrictEqual(seen[0]?.headers.map((each) => each.replace(/:\d+$/, ":PORT")), [
+      "Host: 127.0.0.1:PORT",
+      "User-Agent: python-requests/2.34.2",
+      "Accept-Encoding: gzip, deflate",
+      "Accept: */*",
+      "Connection: keep-alive",
+      "Content-Length: 2",
+    ]);
   }));
 
 Deno.test("a lost connection is tried again, a status is not", () =>
@@ -125,7 +132,7 @@ Deno.test("a compressed answer is read", async () => {
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => Response.json(body),
   );
-  const client = new RecordedClient({
+  using client = new RecordedClient({
     server: `http://127.0.0.1:${server.addr.port}`,
     namespace: "rl",
     coordinator: "pong-coordinator",
@@ -136,7 +143,7 @@ Deno.test("a compressed answer is read", async () => {
 
 Deno.test("polling reports what has failed, and dies of a status in silence", () =>
   withWire([answer(true), answer(true), answer(true), answer(false, 500)], async (client, seen) => {
-    const polling = client.startPolling();
+    const polling = startPolling(client, { pollWaitMs: 5 });
     polling.markFailed("learners", "pong-learner-h6t9c.rl:80");
     await eventually("the loop to die", () => polling.error, { intervalMs: 5 });
     await polling.stop();
@@ -149,9 +156,56 @@ Deno.test("polling reports what has failed, and dies of a status in silence", ()
     ]);
   }));
 
+Deno.test("polling connects to what is new, reports what it cannot connect to, and forgets what is gone", () =>
+  withWire(
+    [
+      answer(true),
+      answer(true),
+      answer(true, 200, { ...DATA, collectors: [] }),
+      answer(false, 500),
+    ],
+    async (client, seen) => {
+      let tries = 0;
+      const polling = startPolling(client, {
+        pollWaitMs: 5,
+        connectWaitMs: 1,
+        connectLimitMs: 20,
+        connect(kind) {
+          if (kind === "collectors" && ++tries > 1) return Promise.resolve();
+          return Promise.reject(new Error("refused"));
+        },
+      });
+      await eventually("a connection", () => polling.connected.collectors.length, {
+        intervalMs: 1,
+      });
+      await eventually("the loop to die", () => polling.error, { intervalMs: 5 });
+      await polling.stop();
+      deepStrictEqual(polling.connected, { collectors: [], learners: [] });
+      deepStrictEqual(
+        seen.map(({ first, body }) => [first.split(" ")[0], JSON.parse(body).learners]),
+        [
+          ["GET", undefined],
+          ["POST", ["pong-learner-h6t9c"]],
+          ["GET", undefined],
+          ["POST", ["pong-learner-h6t9c"]],
+        ],
+      );
+    },
+  ));
+
+Deno.test("polling dies when it cannot take leave of a replica that is gone", () =>
+  withWire([answer(true), answer(true, 200, { ...DATA, learners: [] })], async (client, seen) => {
+    const error = new Error("refused");
+    const disconnect = () => Promise.reject(error);
+    const polling = startPolling(client, { pollWaitMs: 5, disconnect });
+    await eventually("the loop to die", () => polling.error, { intervalMs: 5 });
+    await polling.stop();
+    deepStrictEqual([polling.error, seen.length], [error, 2]);
+  }));
+
 Deno.test("a list of null kills polling", () =>
   withWire([answer(true, 200, { ...DATA, learners: null })], async (client) => {
-    const polling = client.startPolling();
+    const polling = startPolling(client, { pollWaitMs: 5 });
     await eventually("the loop to die", () => polling.error, { intervalMs: 5 });
     await polling.stop();
     deepStrictEqual(polling.current, undefined);

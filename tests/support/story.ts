@@ -8,7 +8,7 @@ import {
   LABEL,
   REPLACES_ANNOTATION,
 } from "../../src/api/mod.ts";
-import { startKubelet } from "../../src/devcluster/kubelet/mod.ts";
+import { type KubeletOptions, startKubelet } from "../../src/devcluster/kubelet/mod.ts";
 import {
   isAlreadyExists,
   isNotFound,
@@ -60,7 +60,12 @@ export async function submitMockJob(
 }
 
 /** A node that runs pods as processes and leads the server's name to `serverHost`. */
-export async function startNode({ client }: TestCluster, name: string, serverHost: string) {
+export async function startNode(
+  { client }: TestCluster,
+  name: string,
+  serverHost: string,
+  more: Partial<KubeletOptions> = {},
+) {
   const rootFolder = await Deno.makeTempDir({ prefix: "di-test-node-" });
   return await startKubelet({
     client,
@@ -83,6 +88,9 @@ export async function startNode({ client }: TestCluster, name: string, serverHos
       TMPDIR: Deno.env.get("TMPDIR"),
     },
     routes: new Map([[SERVER_ADDRESS, serverHost]]),
+    // What tests ask for fits, whatever the machine.
+    claimed: { cpus: 64, memoryBytes: 2 ** 38 },
+    ...more,
   });
 }
 

@@ -1,7 +1,10 @@
 /** One container of a pod: its process, its log, its probes, and the record of all that. */
-import { sleep } from "../../lib/abort.ts";
 import type { Container, Pod } from "../../kube/mod.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import { ContainerLogs } from "./container_logs.ts";
+import { endRun, type KillOrder, killRun, reasonOf, type Run, waitTurn } from "./container_run.ts";
 import {
+  pathInVolume,
   planProcess,
   type PodPlace,
   type ProcessBase,
@@ -9,19 +12,30 @@ import {
 } from "./container_start.ts";
 import type { References } from "./environment.ts";
 import type { EventNote } from "./events.ts";
-import { LogFile, rotatedPath } from "./log_file.ts";
-import { crashesAfter, type RestartMark } from "./pod_plan.ts";
-import { type ProbeChange, runPreStop, startProbes } from "./probes.ts";
-import { type RunningProcess, startProcess } from "./process.ts";
+import { runHook } from "./hooks.ts";
+import type { LogFile } from "./log_file.ts";
+import { type MemoryGuard, systemKills } from "./memory.ts";
+import { type ProbeChange, startProbes } from "./probes.ts";
+import { startProcess } from "./process.ts";
 import type { Reaper } from "./reaper.ts";
-import { type ContainerRecord, NEW_RECORD, type RestartTiming } from "./records.ts";
+import {
+  type ContainerRecord,
+  crashesAfter,
+  initContainersOf,
+  NEW_RECORD,
+  type RestartMark,
+  type RestartTiming,
+} from "./records.ts";
 import { ContainerRefusal } from "./refusal.ts";
+import { MARK_VARIABLE } from "./strays.ts";
+import { prepareMessageFile, TERMINATION_VARIABLE, terminationMessage } from "./termination.ts";
 
 /** What containers need of the kubelet. */
 export interface ContainerDeps {
   readonly base: ProcessBase;
   readonly references: References;
   readonly reaper: Reaper;
+  readonly memory: MemoryGuard;
   readonly timing: RestartTiming;
   /** Bytes after which a log begins a new file. */
   readonly logSizeLimit: number;
@@ -42,32 +56,27 @@ export interface ContainerOptions {
   readonly onEvent: (note: EventNote) => void;
 }
 
-/** The process of one run, and what belongs to it. */
-interface Run {
-  readonly process: RunningProcess;
+/** What a command beside a container's process is run with. */
+export interface RunningPlace {
   readonly plan: ProcessPlan;
-  readonly startedAtMs: number;
-  readonly containerId: string;
-  readonly stopProbes: () => Promise<void>;
-  /** Ends the wait of a kill that is under way. */
-  kill?: AbortController;
+  /** Aborts when the process has ended. */
+  readonly ended: AbortSignal;
 }
 
 export class PodContainer {
   readonly #options: ContainerOptions;
   readonly #deps: ContainerDeps;
+  readonly #logs: ContainerLogs;
   #record: ContainerRecord;
   #run: Run | undefined;
   #isDoomed = false;
-  /** The log of the last run, and of the one before it. */
-  #logs: LogFile[] = [];
-  #runs = 0;
   /** Everything under way that must end before the container's folders may go. */
   readonly #tasks = new Set<Promise<void>>();
 
   constructor(options: ContainerOptions, deps: ContainerDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#logs = new ContainerLogs(options.logFolder, deps.now, deps.logSizeLimit);
     this.#record = options.record ?? NEW_RECORD;
   }
 
@@ -75,22 +84,28 @@ export class PodContainer {
     return this.#record;
   }
 
+  /** The place of the process; undefined while there is none. */
+  get running(): RunningPlace | undefined {
+    if (this.#run === undefined) return undefined;
+    const { plan, ended } = this.#run;
+    return { plan, ended };
+  }
+
+  /** Resolves when the process that runs now has ended, at once when there is none. */
+  get ended(): Promise<unknown> {
+    return this.#run?.process.exited ?? Promise.resolve();
+  }
+
   /** The log of the current or last run, or of the one before; undefined when there was none. */
   log(previous: boolean): LogFile | undefined {
-    return previous ? this.#logs[1] : this.#logs[0];
+    return previous ? this.#logs.previous : this.#logs.current;
   }
 
   /** Starts a run in the background; the record tells what becomes of it. */
   start(restart: RestartMark | undefined): void {
-    const { restartCount } = this.#record;
     this.#set({
       ...this.#record,
-      state: { kind: "starting" },
-      ...(restart !== undefined && {
-        last: restart.last,
-        crashes: restart.crashes,
-        restartCount: restartCount + 1,
-      }),
+      state: { kind: "starting", ...(restart !== undefined && { restart }) },
     });
     this.#track(this.#startRun());
   }
@@ -100,139 +115,201 @@ export class PodContainer {
     const { state } = this.#record;
     if (state.kind !== "terminated") return;
     this.#set({ ...this.#record, state: { ...state, backOffAnnounced: true } });
-    const { container, pod } = this.#options;
-    const { name, namespace, uid } = pod().metadata;
-    this.#options.onEvent({
-      type: "Warning",
-      reason: "BackOff",
-      message: `Back-off restarting failed container ${container.name} in pod ` +
-        `${name}_${namespace}(${uid})`,
-      fieldPath: fieldPathOf(this.#options),
-    });
+    this.#tell(
+      "Warning",
+      "BackOff",
+      `Back-off restarting failed container ${this.#options.container.name} in pod ${this.#podText()}`,
+    );
   }
 
-  /** Asks the process to end, and makes it after `graceMs`. A shorter time replaces a longer one. */
-  kill(graceMs: number, why: string): void {
+  /** Asks the process to end, and makes it. A shorter time replaces a longer one. */
+  kill(order: KillOrder): void {
     const run = this.#run;
     const { state } = this.#record;
     if (run === undefined || state.kind !== "running") return;
     const isFirst = run.kill === undefined;
     run.kill?.abort();
     run.kill = new AbortController();
-    this.#set({ ...this.#record, state: { ...state, killAtMs: this.#deps.now() + graceMs } });
-    if (isFirst) {
-      const { name } = this.#options.container;
-      this.#options.onEvent({
-        type: "Normal",
-        reason: "Killing",
-        message: state.unhealthy === undefined
-          ? `Stopping container ${name}`
-          : `Container ${name} failed ${why}, will be restarted`,
-        fieldPath: fieldPathOf(this.#options),
-      });
-    }
-    this.#track(this.#killRun(run, graceMs, isFirst, run.kill.signal));
+    this.#set({ ...this.#record, state: { ...state, killAtMs: this.#deps.now() + order.graceMs } });
+    if (isFirst) this.#tell("Normal", "Killing", order.message);
+    const stop = AbortSignal.any([run.kill.signal, run.ended]);
+    this.#track(this.#killRun(run, order, isFirst, stop));
   }
 
   /** Ends the process for good: nothing is started any more. Resolves when it is gone. */
   async end(graceMs: number): Promise<void> {
     this.#isDoomed = true;
-    if (graceMs > 0) this.kill(graceMs, "");
-    else this.#run?.process.signal("SIGKILL");
+    const message = `Stopping container ${this.#options.container.name}`;
+    if (graceMs > 0) this.kill({ graceMs, message, after: Promise.resolve() });
+    else if (this.#run !== undefined) killRun(this.#run);
     while (this.#tasks.size > 0) await Promise.allSettled([...this.#tasks]);
   }
 
-  async #killRun(
-    run: Run,
-    graceMs: number,
-    isFirst: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const until = this.#deps.now() + graceMs;
-    const ended = new AbortController();
-    void run.process.exited.then(() => ended.abort());
-    const stop = AbortSignal.any([signal, ended.signal]);
-    if (isFirst && graceMs > 0) {
-      await runPreStop({ ...this.#probeTarget(run.plan), limitMs: graceMs, signal: stop });
+  async #killRun(run: Run, order: KillOrder, isFirst: boolean, stop: AbortSignal): Promise<void> {
+    const { now, timing } = this.#deps;
+    const untilMs = now() + order.graceMs;
+    if (isFirst && order.graceMs > 0) {
+      await this.#runPreStop(run, order.graceMs, stop);
+      await waitTurn(order.after, untilMs - now(), stop);
     }
-    if (graceMs > 0) run.process.signal("SIGTERM");
-    await sleep(Math.max(0, until - this.#deps.now()), stop);
-    if (!stop.aborted) run.process.signal("SIGKILL");
+    const leftMs = Math.max(timing.leastGraceMs, untilMs - now());
+    await endRun(run, order.graceMs > 0 ? leftMs : 0, stop);
+  }
+
+  async #runPreStop(run: Run, limitMs: number, stop: AbortSignal): Promise<void> {
+    const hook = this.#options.container.lifecycle?.preStop;
+    if (hook === undefined) return;
+    const limit = AbortSignal.any([stop, AbortSignal.timeout(limitMs)]);
+    const failure = await runHook(hook, this.#podText(), this.#probeTarget(run.plan), limit);
+    if (failure === undefined || stop.aborted) return;
+    this.#tell("Warning", "FailedPreStopHook", "PreStopHook failed");
   }
 
   async #startRun(): Promise<void> {
-    const { container, pod, place } = this.#options;
-    const { base, references, now } = this.#deps;
+    const { now, reaper } = this.#deps;
+    const { container } = this.#options;
     const startedAtMs = now();
     let log: LogFile | undefined;
     try {
-      const plan = await planProcess(pod(), container, place(), base, references);
-      if (this.#isDoomed) return this.#refuse("CreateContainerError", "the pod is going away");
-      log = await this.#openLog();
-      const output = log;
-      const process = await startProcess(
-        { ...plan, onOutput: (data) => output.write(data) },
-        this.#deps.reaper,
+      this.#tell(
+        "Normal",
+        "Pulled",
+        `Container image "${container.image ?? ""}" is not pulled: containers are processes of ` +
+          "this machine",
       );
-      this.#follow(process, plan, log, now());
+      const plan = await this.#plan();
+      if (this.#isDoomed) return this.#refuse("CreateContainerError", "the pod is going away");
+      log = await this.#logs.open();
+      const output = log;
+      const messagePath = plan.env[TERMINATION_VARIABLE] ?? "";
+      await prepareMessageFile(messagePath);
+      this.#tell("Normal", "Created", "Container created");
+      const before = systemKills();
+      const process = await startProcess(
+        { ...plan, mark: plan.env[MARK_VARIABLE] ?? "", onOutput: (data) => output.write(data) },
+        reaper,
+      );
+      const ended = new AbortController();
+      void process.exited.then(() => ended.abort());
+      await this.#follow({
+        process,
+        plan,
+        log,
+        messagePath,
+        startedAtMs: now(),
+        containerId: `process://${process.pid}`,
+        ended: ended.signal,
+        systemKills: before,
+      });
     } catch (error) {
       await log?.close();
       this.#failStart(error, startedAtMs);
     }
   }
 
-  #follow(process: RunningProcess, plan: ProcessPlan, log: LogFile, startedAtMs: number): void {
-    const containerId = `process://${process.pid}`;
-    const hasStartup = this.#options.container.startupProbe !== undefined;
-    const hasReadiness = this.#options.container.readinessProbe !== undefined;
-    const probes = startProbes({
-      ...this.#probeTarget(plan),
-      onChange: (change) => this.#probed(run, change),
-      onFailure: (message) =>
-        this.#options.onEvent({
-          type: "Warning",
-          reason: "Unhealthy",
-          message,
-          fieldPath: fieldPathOf(this.#options),
-        }),
-    });
-    const run: Run = { process, plan, startedAtMs, containerId, stopProbes: () => probes.stop() };
+  async #plan(): Promise<ProcessPlan> {
+    const { container, pod, place, logFolder } = this.#options;
+    const { base, references, reaper } = this.#deps;
+    const plan = await planProcess(pod(), container, place(), base, references);
+    const wanted = container.terminationMessagePath ?? "";
+    const messagePath = pathInVolume(wanted, container, place().volumes) ??
+      `${logFolder}/termination-message`;
+    const added = { [TERMINATION_VARIABLE]: messagePath, [MARK_VARIABLE]: reaper.nextMark() };
+    return { ...plan, env: { ...plan.env, ...added } };
+  }
+
+  async #follow(run: Run): Promise<void> {
+    const { container } = this.#options;
+    const { startedAtMs, containerId } = run;
+    const hook = container.lifecycle?.postStart;
     this.#run = run;
+    const { restart, ...record } = this.#begun();
+    this.#tell("Normal", "Started", "Container started");
+    this.#watchMemory(run);
+    this.#track(this.#awaitEnd(run));
+    if (this.#isDoomed) killRun(run);
+    const state = { kind: "running", startedAtMs, containerId } as const;
+    if (hook !== undefined) {
+      this.#set({
+        ...record,
+        state: { ...state, isInHook: true, ...(restart !== undefined && { restart }) },
+      });
+      const target = this.#probeTarget(run.plan);
+      const failure = await runHook(hook, this.#podText(), target, run.ended);
+      if (run.ended.aborted) return;
+      if (failure !== undefined) return this.#failHook(run, failure);
+    }
+    const { state: now } = this.#record;
+    const killAtMs = now.kind === "running" ? now.killAtMs : undefined;
+    const hasStartup = container.startupProbe !== undefined;
+    const hasReadiness = container.readinessProbe !== undefined;
     this.#set({
-      ...this.#record,
-      state: { kind: "running", startedAtMs, containerId },
+      ...record,
+      state: { ...state, ...(killAtMs !== undefined && { killAtMs }) },
       started: !hasStartup,
       ready: !hasStartup && !hasReadiness,
     });
-    this.#options.onEvent({
-      type: "Normal",
-      reason: "Started",
-      message: `Started container ${this.#options.container.name}`,
-      fieldPath: fieldPathOf(this.#options),
+    const probes = startProbes({
+      ...this.#probeTarget(run.plan),
+      onChange: (change) => this.#probed(run, change),
+      onFailure: (message) => this.#tell("Warning", "Unhealthy", message),
     });
-    this.#track(this.#awaitEnd(run, log));
-    if (this.#isDoomed) process.signal("SIGKILL");
+    run.stopProbes = () => probes.stop();
   }
 
-  async #awaitEnd(run: Run, log: LogFile): Promise<void> {
+  /** The record of a container whose next run is about to be, and the mark of the last one. */
+  #begun(): ContainerRecord & { readonly restart?: RestartMark } {
+    const { state, ...record } = this.#record;
+    const restart = state.kind === "starting" ? state.restart : undefined;
+    if (restart === undefined) return { ...record, state };
+    const { last, crashes } = restart;
+    return { ...record, state, last, crashes, restartCount: record.restartCount + 1, restart };
+  }
+
+  #failHook(run: Run, failure: string): void {
+    const { state } = this.#record;
+    if (state.kind !== "running") return;
+    run.hookFailure = failure;
+    this.#tell("Warning", "FailedPostStartHook", "PostStartHook failed");
+    this.#set({ ...this.#record, state: { ...state, unhealthy: { cause: "postStart hook" } } });
+  }
+
+  #watchMemory(run: Run): void {
+    const limit = this.#options.container.resources?.limits?.memory;
+    if (limit === undefined) return;
+    this.#deps.memory.watch(run.process.pid, parseQuantity(String(limit)), () => {
+      run.isOverMemory = true;
+      killRun(run);
+    });
+  }
+
+  async #awaitEnd(run: Run): Promise<void> {
+    const { now, memory, timing } = this.#deps;
     const exitCode = await run.process.exited;
-    const finishedAtMs = this.#deps.now();
-    await run.stopProbes();
-    await log.close();
+    const finishedAtMs = now();
+    memory.unwatch(run.process.pid);
+    await run.stopProbes?.();
+    await run.log.close();
+    const { container } = this.#options;
+    const message = await terminationMessage(container, exitCode, run.messagePath, run.log);
     this.#run = undefined;
-    const { startedAtMs, containerId } = run;
+    const { startedAtMs, containerId, hookFailure } = run;
     this.#set({
       ...this.#record,
       state: {
         kind: "terminated",
         backOffAnnounced: false,
         exitCode,
-        reason: exitCode === 0 ? "Completed" : "Error",
+        reason: reasonOf(run, exitCode),
+        ...(message !== "" && { message }),
         startedAtMs,
         finishedAtMs,
         containerId,
+        ...(hookFailure !== undefined && {
+          waiting: { reason: "PostStartHookError", message: hookFailure },
+        }),
       },
-      crashes: crashesAfter(this.#record, finishedAtMs - startedAtMs, this.#deps.timing),
+      crashes: crashesAfter(this.#record.crashes, finishedAtMs - startedAtMs, timing),
       started: false,
       ready: false,
     });
@@ -252,34 +329,32 @@ export class PodContainer {
   }
 
   #failStart(error: unknown, startedAtMs: number): void {
-    const { onEvent } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
     const reason = error instanceof ContainerRefusal ? error.reason : "CreateContainerError";
-    onEvent({
-      type: "Warning",
-      reason: "Failed",
-      message: `Error: ${message}`,
-      fieldPath: fieldPathOf(this.#options),
-    });
+    this.#tell("Warning", "Failed", `Error: ${message}`);
     if (reason !== "StartError") return this.#refuse(reason, message);
+    const { restart: _restart, ...record } = this.#begun();
     this.#set({
-      ...this.#record,
+      ...record,
       state: {
         kind: "terminated",
         backOffAnnounced: false,
         exitCode: 128,
         reason,
         message,
-        startedAtMs,
-        finishedAtMs: this.#deps.now(),
+        // It never was: a real kubelet's word for that.
+        startedAtMs: 0,
+        finishedAtMs: Math.max(startedAtMs, this.#deps.now()),
         containerId: "",
+        waiting: { reason: "RunContainerError", message },
       },
     });
   }
 
   #refuse(reason: string, message: string): void {
     const retryAtMs = this.#deps.now() + this.#deps.timing.refusedRetryMs;
-    this.#set({ ...this.#record, state: { kind: "refused", reason, message, retryAtMs } });
+    const { restart: _restart, ...record } = this.#begun();
+    this.#set({ ...record, state: { kind: "refused", reason, message, retryAtMs } });
   }
 
   #probeTarget(plan: ProcessPlan) {
@@ -287,21 +362,16 @@ export class PodContainer {
     return { container, plan, ports: place().ports, reaper: this.#deps.reaper };
   }
 
-  async #openLog(): Promise<LogFile> {
-    const { logFolder } = this.#options;
-    await Deno.mkdir(logFolder, { recursive: true, mode: 0o700 });
-    const log = new LogFile(
-      `${logFolder}/${this.#runs++}.log`,
-      this.#deps.now,
-      this.#deps.logSizeLimit,
-    );
-    const [, dropped] = this.#logs;
-    this.#logs = [log, ...this.#logs].slice(0, 2);
-    if (dropped !== undefined) {
-      await Deno.remove(dropped.path).catch(() => {});
-      await Deno.remove(rotatedPath(dropped.path)).catch(() => {});
-    }
-    return log;
+  #podText(): string {
+    const { name, namespace, uid } = this.#options.pod().metadata;
+    return `${name}_${namespace}(${uid})`;
+  }
+
+  #tell(type: EventNote["type"], reason: string, message: string): void {
+    const { container, pod, onEvent } = this.#options;
+    const isInit = initContainersOf(pod()).some(({ name }) => name === container.name);
+    const list = isInit ? "initContainers" : "containers";
+    onEvent({ type, reason, message, fieldPath: `spec.${list}{${container.name}}` });
   }
 
   #track(task: Promise<void>): void {
@@ -313,9 +383,4 @@ export class PodContainer {
     this.#record = record;
     this.#options.onChange();
   }
-}
-
-function fieldPathOf({ container, pod }: ContainerOptions): string {
-  const isInit = pod().spec?.initContainers?.some(({ name }) => name === container.name);
-  return `spec.${isInit ? "initContainers" : "containers"}{${container.name}}`;
 }

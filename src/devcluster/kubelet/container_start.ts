@@ -4,6 +4,7 @@ import { buildVariables, type References } from "./environment.ts";
 import { expandReferences } from "./expansion.ts";
 import type { PodPorts } from "./ports.ts";
 import { ContainerRefusal } from "./refusal.ts";
+import { withSubPaths } from "./sub_paths.ts";
 import { volumeVariable } from "./volumes.ts";
 
 /** What every process of this node gets. */
@@ -38,12 +39,13 @@ export interface ProcessPlan {
  */
 export async function planProcess(
   pod: Pod,
-  container: Container,
+  given: Container,
   place: PodPlace,
   base: ProcessBase,
   references: References,
 ): Promise<ProcessPlan> {
-  const variables = await buildVariables(pod, container, references);
+  const variables = await buildVariables(pod, given, references);
+  const container = await withSubPaths(given, place.volumes, variables);
   const env = processEnvironment(variables, pod, container, place, base);
   const { command = [], args = [] } = container;
   if (command.length === 0) {
@@ -100,21 +102,27 @@ function joinPaths(first: string, rest: string | undefined): string {
 function workingFolder(container: Container, { folder, volumes }: PodPlace): string {
   const wanted = container.workingDir;
   if (wanted === undefined || wanted === "") return folder;
-  const mounts = (container.volumeMounts ?? [])
-    .filter(({ mountPath }) => wanted === mountPath || wanted.startsWith(`${mountPath}/`))
-    .sort((a, b) => b.mountPath.length - a.mountPath.length);
-  const mount = mounts[0];
-  const volume = mount === undefined ? undefined : volumes.get(mount.name);
-  const path = mount === undefined || volume === undefined
-    ? wanted
-    : `${volume}${mount.subPath === undefined ? "" : `/${mount.subPath}`}${
-      wanted.slice(mount.mountPath.length)
-    }`;
+  const path = pathInVolume(wanted, container, volumes) ?? wanted;
   if (isFolder(path)) return path;
   throw new ContainerRefusal(
     "CreateContainerError",
     `workingDir "${wanted}" is not a folder of this machine`,
   );
+}
+
+/** Where a path of the container is on this machine; undefined when it is in none of its volumes. */
+export function pathInVolume(
+  wanted: string,
+  { volumeMounts = [] }: Container,
+  volumes: PodPlace["volumes"],
+): string | undefined {
+  const [mount] = volumeMounts
+    .filter(({ mountPath }) => wanted === mountPath || wanted.startsWith(`${mountPath}/`))
+    .sort((a, b) => b.mountPath.length - a.mountPath.length);
+  const volume = mount === undefined ? undefined : volumes.get(mount.name);
+  if (mount === undefined || volume === undefined) return undefined;
+  const subPath = mount.subPath === undefined ? "" : `/${mount.subPath}`;
+  return `${volume}${subPath}${wanted.slice(mount.mountPath.length)}`;
 }
 
 function isFolder(path: string): boolean {

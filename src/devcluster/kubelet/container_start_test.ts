@@ -8,6 +8,7 @@ import { ContainerRefusal } from "./refusal.ts";
 const NOTHING = {
   configMap: () => Promise.resolve(undefined),
   secret: () => Promise.resolve(undefined),
+  allocatable: new Map<string, number>(),
 };
 const BASE = {
   variables: { PATH: "/usr/bin:/bin", HOME: "/home/me" },

@@ -1,14 +1,17 @@
 /** The variables of a container, in the order in which Kubernetes sets them. */
-import { parseQuantity } from "../../lib/quantity.ts";
 import type { ConfigMap, Container, EnvVar, Pod, Secret } from "../../kube/mod.ts";
 import { ContainerRefusal } from "./refusal.ts";
 import { expandReferences } from "./expansion.ts";
+import { type Amounts, amountsOf, ceilDivide } from "./pod_resources.ts";
 import { HOST_IP } from "./pod_status.ts";
+import { allContainersOf } from "./records.ts";
 
 /** Reads what variables and volumes refer to; undefined when there is no such object. */
 export interface References {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  /** What the node has for pods: the limit of a container that has none. */
+  readonly allocatable: Amounts;
 }
 
 /**
@@ -50,9 +53,9 @@ async function valueOf(
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
   if (fieldRef !== undefined) return podField(pod, fieldRef.fieldPath);
   if (resourceFieldRef !== undefined) {
-    const { containerName, resource, divisor } = resourceFieldRef;
-    const owner = pod.spec?.containers.find(({ name }) => name === containerName) ?? container;
-    return resourceField(owner, resource, divisor);
+    const { containerName } = resourceFieldRef;
+    const owner = allContainersOf(pod).find(({ name }) => name === containerName) ?? container;
+    return resourceField(owner, resourceFieldRef, references.allocatable);
   }
   if (configMapKeyRef !== undefined) {
     const data = await configMapData(pod, configMapKeyRef, references);
@@ -150,24 +153,19 @@ function mapText(map: Readonly<Record<string, string>> | undefined): string {
     .map(([key, value]) => `${key}=${JSON.stringify(value)}`).join("\n");
 }
 
-/** `requests.cpu`, `limits.memory`, …, in units of the divisor, rounded up; without a limit the machine's. */
+/** `requests.cpu`, `limits.memory`, …, in units of the divisor, rounded up; without a limit the node's. */
 export function resourceField(
   { resources }: Container,
-  resource: string,
-  divisor: string | number | undefined,
+  { resource, divisor }: { readonly resource: string; readonly divisor?: string | number },
+  allocatable: Amounts,
 ): string {
   const [side = "", name = ""] = splitOnce(resource, ".");
-  const amounts = side === "limits" ? resources?.limits : resources?.requests;
-  const fallback = side === "limits" ? machineAmount(name) : 0;
-  const amount = amounts?.[name] === undefined ? fallback : parseQuantity(String(amounts[name]));
-  const unit = parseQuantity(String(divisor ?? "1")) || 1;
-  // Binary fractions such as 0.1 / 0.001 must not be rounded up by their error.
-  return String(Math.ceil(Number((amount / unit).toPrecision(12))));
-}
-
-function machineAmount(name: string): number {
-  if (name === "cpu") return navigator.hardwareConcurrency;
-  return name === "memory" ? Deno.systemMemoryInfo().total : 0;
+  const stated = side === "limits" ? resources?.limits : resources?.requests;
+  const fallback = side === "limits" ? allocatable : undefined;
+  const amount = amountsOf(stated).get(name) ?? fallback?.get(name) ?? 0;
+  const unit = amountsOf({ [name]: divisor ?? "1" }).get(name) ||
+    amountsOf({ [name]: "1" }).get(name);
+  return String(ceilDivide(amount, unit ?? 1));
 }
 
 function splitOnce(text: string, mark: string): readonly string[] {

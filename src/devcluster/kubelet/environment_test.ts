@@ -1,5 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import type { ConfigMap, EnvVar, Secret } from "../../kube/mod.ts";
+import type { ConfigMap, EnvVar, Pod, Secret } from "../../kube/mod.ts";
 import { aContainer, aPod } from "../../../tests/support/builders.ts";
 import { buildVariables, podField, type References, resourceField } from "./environment.ts";
 import { expandReferences } from "./expansion.ts";
@@ -24,8 +24,18 @@ const SECRET: Secret = { metadata: { name: "key" }, data: { token: btoa("s3cret"
 const REFERENCES: References = {
   configMap: (_, name) => Promise.resolve(name === "conf" ? CONFIG : undefined),
   secret: (_, name) => Promise.resolve(name === "key" ? SECRET : undefined),
+  allocatable: new Map([["cpu", 8000], ["ephemeral-storage", 3 * 2 ** 30]]),
 };
-const POD = aPod("pong", { labels: { app: "x" } });
+const POD: Pod = {
+  ...aPod("pong", { labels: { app: "x" }, spec: { nodeName: "laptop" } }),
+  metadata: {
+    name: "pong",
+    namespace: "rl",
+    uid: "pong-uid",
+    labels: { app: "x" },
+    annotations: { "a/b": "line\nline", c: "d" },
+  },
+};
 
 Deno.test("buildVariables() takes envFrom first, then env in order", async () => {
   const container = aContainer({
@@ -80,6 +90,15 @@ Deno.test.each(MISSING)("buildVariables() refuses without $what", async ({ entry
 
 Deno.test.each([
   { path: "metadata.name", value: "pong" },
+  { path: "metadata.namespace", value: "rl" },
+  { path: "metadata.uid", value: "pong-uid" },
+  { path: "metadata.annotations", value: 'a/b="line\\nline"\nc="d"' },
+  { path: "metadata.annotations['a/b']", value: "line\nline" },
+  { path: "spec.nodeName", value: "laptop" },
+  { path: "spec.serviceAccountName", value: "" },
+  { path: "status.podIPs", value: "127.0.0.1" },
+  { path: "status.hostIP", value: "127.0.0.1" },
+  { path: "status.hostIPs", value: "127.0.0.1" },
   { path: "metadata.labels['app']", value: "x" },
   { path: "metadata.labels", value: 'app="x"' },
   { path: "metadata.annotations['none']", value: "" },
@@ -91,7 +110,12 @@ Deno.test.each([
   { resource: "limits.cpu", divisor: "1m", value: "100" },
   { resource: "limits.cpu", divisor: "0", value: "1" },
   { resource: "requests.cpu", divisor: undefined, value: "0" },
+  { resource: "limits.memory", divisor: undefined, value: "1073741824" },
+  { resource: "limits.memory", divisor: "1G", value: "2" },
+  { resource: "limits.ephemeral-storage", divisor: "1Gi", value: "3" },
+  { resource: "limits.nvidia.com/gpu", divisor: "1", value: "0" },
 ])("resourceField() gives $resource in units of $divisor", ({ resource, divisor, value }) => {
   const container = aContainer({ resources: { limits: { cpu: "0.1", memory: "1Gi" } } });
-  strictEqual(resourceField(container, resource, divisor), value);
+  const field = { resource, ...(divisor !== undefined && { divisor }) };
+  strictEqual(resourceField(container, field, REFERENCES.allocatable), value);
 });

@@ -8,7 +8,7 @@ import {
   type Pod,
 } from "../../kube/mod.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { timeText } from "./pod_status.ts";
+import { timeText } from "./container_status.ts";
 
 export interface EventNote {
   readonly type: "Normal" | "Warning";
@@ -22,7 +22,7 @@ export interface EventNote {
 /** Events that are kept in mind, so that a repeat is counted instead of written anew. */
 const REMEMBERED = 500;
 /** Events that wait while the API server is away; more are dropped. */
-const WAITING_LIMIT = 200;
+const WAITING_LIMIT = 1000;
 
 interface Written {
   readonly namespace: string;

@@ -4,6 +4,8 @@ import {
   type KubeClient,
   type KubeObject,
   listWatch,
+  type Node,
+  NODES,
   ObjectCache,
   type Pod,
   PODS,
@@ -17,15 +19,22 @@ import {
 import { type Logger, loggerOf } from "../../lib/logger.ts";
 import { makeCertificate, type ServingCertificate } from "../certificate.ts";
 import type { ProcessBase } from "./container_start.ts";
+import { startEndpoint, textResponse } from "./endpoint.ts";
+import type { EndpointAccess } from "./endpoint_access.ts";
 import { EventRecorder } from "./events.ts";
+import { type ExecLookup, execRoute, refusingRoute } from "./exec_endpoint.ts";
 import { LOG_SIZE_LIMIT } from "./log_file.ts";
-import { type LogAccess, type LogLookup, startLogServer } from "./log_server.ts";
+import { type ContainerPlace, type LogLookup, logRoute } from "./log_endpoint.ts";
+import { MemoryGuard } from "./memory.ts";
 import { NameService } from "./name_service.ts";
 import { LABEL_INDEX, labelIndex } from "./names.ts";
-import { NodeKeeper, nodeLabels } from "./node.ts";
+import { type ClaimedResources, readNodeInfo, readResources } from "./machine.ts";
+import { NodeKeeper } from "./node.ts";
+import { amountsOf } from "./pod_resources.ts";
+import { VOLUME_REFRESH_MS } from "./volume_refresh.ts";
 import { readSources } from "./object_sources.ts";
 import { HOST_IP } from "./pod_status.ts";
-import { PodWorker, type WorkerDeps } from "./pod_worker.ts";
+import { LAST_WORDS_MS, PodWorker, type WorkerDeps } from "./pod_worker.ts";
 import { PortAllocator } from "./port_claims.ts";
 import { writeProgram } from "./program.ts";
 import { startProxy } from "./proxy.ts";
@@ -46,6 +55,8 @@ export interface KubeletOptions {
   readonly nodeName: string;
   /** Holds pod folders, logs, the program's wrapper and the name table; removed by `stop()`. */
   readonly rootFolder: string;
+  /** What goes with this process should it be killed: default `rootFolder`, else a folder around it. */
+  readonly doomedFolder?: string;
   /** What starts this program again; `di-orchestrator` on the `PATH` of every process. */
   readonly programCommand: readonly string[];
   /** Variables that only the program itself needs, such as `DENO_DIR`. */
@@ -55,12 +66,14 @@ export interface KubeletOptions {
   readonly hostEnv: HostEnvironment;
   /** Give pods without a node to this one; default true. */
   readonly schedule?: boolean;
-  /** Number of `nvidia.com/gpu` to offer, whether or not there are any; default 0. */
-  readonly gpus?: number;
+  /** What to offer instead of what this machine has. */
+  readonly claimed?: ClaimedResources;
+  /** The longest time for processes to end when the kubelet stops, in ms; default 3 s. */
+  readonly stopGraceMs?: number;
+  /** How often volumes with config maps, secrets and the like are brought up to date, in ms. */
+  readonly volumeRefreshMs?: number;
   /** Serve with this certificate, for API servers that verify kubelets. */
   readonly certificate?: ServingCertificate;
-  /** Let everyone on this machine read logs when the API server has no token for it; default false. */
-  readonly anonymousLogs?: boolean;
   readonly restartTiming?: RestartTiming;
   /** Bytes after which a container's log begins a new file. */
   readonly logSizeLimit?: number;
@@ -74,10 +87,11 @@ export interface RunningKubelet {
 
 /** The secret that an API server of ours shows itself with. */
 const ACCESS_SECRET = { namespace: "kube-system", name: "kubelet-access" };
+const PORT_FORWARD_REFUSAL =
+  "this node forwards no ports: its pods listen on loopback ports of this machine, which their " +
+  "variables called PORT or *_PORT hold (kubectl exec POD -- env)";
 /** How long processes may take to end when the kubelet stops. */
 const STOP_GRACE_MS = 3000;
-/** How long the last words to the API server may take. */
-const LAST_WORDS_MS = 1000;
 
 /**
  * Starts a node. Resolves once it is registered or, where the API server is away, once everything
@@ -104,18 +118,24 @@ class Kubelet {
   readonly #allocator = new PortAllocator();
   readonly #pods = new ObjectCache<Pod>({ [LABEL_INDEX]: labelIndex });
   readonly #services = new ObjectCache<Service>();
+  /** This node alone. */
+  readonly #nodes = new ObjectCache<Node>();
   readonly #events: EventRecorder;
   readonly #schedulerEvents: EventRecorder;
   /** By uid. */
   readonly #workers = new Map<string, PodWorker>();
   readonly #reflectors: Promise<void>[] = [];
+  /** What must end before the pods do: no more of them may come. */
+  readonly #withdrawals: (() => Promise<void>)[] = [];
   readonly #stops: (() => Promise<void>)[] = [];
+  /** As quantities. */
+  #resources: Readonly<Record<string, string>> = {};
   #stopping: Promise<void> | undefined;
 
   constructor(options: KubeletOptions) {
     const { client, nodeName, hostEnv } = options;
     this.#options = options;
-    this.#reaper = new Reaper(hostEnv.PATH);
+    this.#reaper = new Reaper(hostEnv.PATH, options.doomedFolder ?? options.rootFolder);
     this.#events = new EventRecorder(client, "kubelet", nodeName, this.#log);
     this.#schedulerEvents = new EventRecorder(client, "default-scheduler", nodeName, this.#log);
   }
@@ -125,24 +145,29 @@ class Kubelet {
     await Deno.mkdir(rootFolder, { recursive: true, mode: 0o700 });
     await writeProgram(`${rootFolder}/bin`, programCommand, programVariables);
     const certificate = this.#options.certificate ?? await makeCertificate(nodeName, [nodeName]);
-    const endpoint = startLogServer({
+    const endpoint = await startEndpoint({
       certificate,
-      access: await this.#logAccess(),
-      lookup: (where, previous) => this.#lookupLog(where, previous),
+      access: await this.#endpointAccess(),
+      routes: {
+        healthz: { methods: ["GET"], answer: () => textResponse(200, "ok") },
+        containerLogs: logRoute((where, previous) => this.#lookupLog(where, previous)),
+        exec: execRoute((where) => this.#lookupRunning(where), this.#reaper),
+        attach: refusingRoute("this node cannot attach to a process: use logs -f, or exec"),
+        portForward: refusingRoute(PORT_FORWARD_REFUSAL),
+      },
       log: this.#log,
     });
     this.#stops.push(() => endpoint.stop());
-    const gpus = this.#options.gpus ?? 0;
+    this.#resources = await readResources(this.#options.claimed ?? {}, rootFolder);
     const node = new NodeKeeper(client, {
       name: nodeName,
       kubeletPort: endpoint.port,
       caPem: certificate.caPem,
-      gpus,
-      cpus: navigator.hardwareConcurrency,
-      memoryBytes: Deno.systemMemoryInfo().total,
+      resources: this.#resources,
+      info: await readNodeInfo(),
     }, this.#log);
     await node.start();
-    this.#stops.push(() => node.stop(LAST_WORDS_MS));
+    this.#withdrawals.push(() => node.stop(LAST_WORDS_MS));
     const names = new NameService({
       services: this.#services,
       pods: this.#pods,
@@ -161,18 +186,16 @@ class Kubelet {
     this.#reflect(PODS, this.#pods);
     this.#reflect(SERVICES, this.#services);
     if (this.#options.schedule ?? true) {
+      this.#reflect(NODES, this.#nodes, { fieldSelector: `metadata.name=${nodeName}` });
       const scheduler = new Scheduler({
         client,
         pods: this.#pods,
-        node: {
-          name: nodeName,
-          labels: nodeLabels(nodeName),
-          allocatable: { "nvidia.com/gpu": gpus },
-        },
+        nodes: this.#nodes,
+        nodeName,
         events: this.#schedulerEvents,
         log: this.#log,
       });
-      this.#stops.push(() => scheduler.stop());
+      this.#withdrawals.push(() => scheduler.stop());
     }
   }
 
@@ -182,8 +205,9 @@ class Kubelet {
 
   async #stopAll(): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#reflectors);
-    for (const worker of this.#workers.values()) worker.leave(STOP_GRACE_MS);
+    await Promise.all([...this.#reflectors, ...this.#withdrawals.map((end) => end())]);
+    const graceMs = this.#options.stopGraceMs ?? STOP_GRACE_MS;
+    for (const worker of this.#workers.values()) worker.shutDown(graceMs);
     await Promise.all([...this.#workers.values()].map(({ ended }) => ended));
     await Promise.all(this.#stops.map((stop) => stop()));
     await Promise.all([
@@ -195,9 +219,13 @@ class Kubelet {
     await Deno.remove(this.#options.rootFolder, { recursive: true }).catch(() => {});
   }
 
-  #reflect<T extends KubeObject>(resource: Resource<T>, cache: ObjectCache<T>): void {
+  #reflect<T extends KubeObject>(
+    resource: Resource<T>,
+    cache: ObjectCache<T>,
+    scope: { fieldSelector?: string } = {},
+  ): void {
     this.#reflectors.push(runReflector({
-      source: listWatch(this.#options.client, resource),
+      source: listWatch(this.#options.client, resource, scope),
       cache,
       trim: withoutManagedFields,
       log: this.#log,
@@ -228,13 +256,15 @@ class Kubelet {
 
   #workerDeps(proxyPort: number): WorkerDeps {
     const { client, rootFolder, restartTiming = RESTART_TIMING } = this.#options;
-    const sources = readSources(client, this.#abort.signal);
+    const sources = readSources(client, amountsOf(this.#resources), this.#abort.signal);
     return {
       client,
       base: this.#processBase(proxyPort),
       references: sources,
       sources,
+      volumeRefreshMs: this.#options.volumeRefreshMs ?? VOLUME_REFRESH_MS,
       reaper: this.#reaper,
+      memory: new MemoryGuard(),
       allocator: this.#allocator,
       timing: restartTiming,
       logSizeLimit: this.#options.logSizeLimit ?? LOG_SIZE_LIMIT,
@@ -260,25 +290,33 @@ class Kubelet {
   }
 
   /** Reads once whether the API server has a token for us; it is the same for as long as it lives. */
-  async #logAccess(): Promise<LogAccess> {
+  async #endpointAccess(): Promise<EndpointAccess> {
     try {
       const secret = await this.#options.client.get(SECRETS, ACCESS_SECRET);
       const token = new TextDecoder().decode(Uint8Array.fromBase64(secret.data?.token ?? ""));
       if (token !== "") return { kind: "token", token };
     } catch (error) {
       if (!isNotFound(error)) {
-        this.#log.warning("Could not read who may see logs", { error: String(error) });
+        this.#log.warning("Could not read who may use the endpoint", { error: String(error) });
       }
     }
-    return { kind: this.#options.anonymousLogs ? "anyone" : "sameUser" };
+    return { kind: "sameUser" };
   }
 
-  #lookupLog(
-    { namespace, pod, container }: { namespace: string; pod: string; container: string },
-    previous: boolean,
-  ): LogLookup {
-    const uid = this.#pods.get({ namespace, name: pod })?.metadata.uid ?? "";
-    const worker = this.#workers.get(uid);
+  #workerOf({ namespace, pod }: ContainerPlace): PodWorker | undefined {
+    return this.#workers.get(this.#pods.get({ namespace, name: pod })?.metadata.uid ?? "");
+  }
+
+  #lookupRunning(where: ContainerPlace): ExecLookup {
+    const worker = this.#workerOf(where);
+    if (worker === undefined) return { kind: "noPod" };
+    const place = worker.runningPlaceOf(where.container);
+    return place === undefined ? { kind: "notRunning" } : { kind: "running", place };
+  }
+
+  #lookupLog(where: ContainerPlace, previous: boolean): LogLookup {
+    const { container } = where;
+    const worker = this.#workerOf(where);
     if (worker === undefined) return { kind: "noPod" };
     if (!worker.hasContainer(container)) return { kind: "noContainer" };
     return { kind: "found", log: worker.logOf(container, previous) };

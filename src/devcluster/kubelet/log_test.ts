@@ -138,3 +138,20 @@ Deno.test("a follower leaves when it is called off", () =>
     abort.abort();
     deepStrictEqual(await next, { value: undefined, done: true });
   }));
+
+Deno.test("a log drops what it cannot write, and goes on when it can", async () => {
+  const folder = await Deno.makeTempDir();
+  const logs = `${folder}/logs`;
+  await Deno.mkdir(logs);
+  const log = new LogFile(`${logs}/0.log`, () => Date.UTC(2026, 0, 1), 100);
+  const write = (text: string) => log.write(new TextEncoder().encode(`${text}\n`));
+  await write("kept in a file that is gone");
+  await Deno.remove(logs, { recursive: true });
+  // The limit is passed: a new file is due, and there is no folder for it.
+  for (let at = 0; at < 5; at++) await write("x".repeat(50));
+  await Deno.mkdir(logs);
+  await write("again");
+  strictEqual(await Deno.readTextFile(log.path), "2026-01-01T00:00:00.000Z stdout F again\n");
+  await log.close();
+  await Deno.remove(folder, { recursive: true });
+});

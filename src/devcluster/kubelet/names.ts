@@ -1,6 +1,7 @@
 /** Which address of this machine stands for `<service>.<namespace>:<port>`. No I/O. */
 import type { ObjectCache, Pod, Service, ServicePort } from "../../kube/mod.ts";
-import { HOST_IP, isFinished } from "./pod_status.ts";
+import { HOST_IP } from "./pod_status.ts";
+import { isFinished } from "./records.ts";
 import type { PodPorts } from "./ports.ts";
 
 /** Some consecutive ports of a name, and where they are. */

@@ -11,29 +11,18 @@ import {
 } from "../../kube/mod.ts";
 import { sleep } from "../../lib/abort.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { HOST_IP, timeText } from "./pod_status.ts";
+import {
+  buildNode,
+  buildNodeStatus,
+  isNews,
+  metadataPatch,
+  type NodeFacts,
+  stoppedConditions,
+} from "./node_object.ts";
 
-/** What a node says of itself. */
-export interface NodeFacts {
-  readonly name: string;
-  /** Where the kubelet answers for logs. */
-  readonly kubeletPort: number;
-  /** PEM of the authority that signed the kubelet's certificate. */
-  readonly caPem: string | undefined;
-  /** Number of `nvidia.com/gpu` to offer. */
-  readonly gpus: number;
-  /** Whole cores. */
-  readonly cpus: number;
-  readonly memoryBytes: number;
-}
-
-/** The annotation that tells an API server of ours whom to trust: base64 of a PEM certificate. */
-export const CA_ANNOTATION = "kubelet.di-orchestrator/ca";
 const LEASE_NAMESPACE = "kube-node-lease";
 const LEASE_SECONDS = 40;
 const HEARTBEAT_MS = 10_000;
-/** Each is a few processes: what a laptop's process table takes. */
-const MAX_PODS = 500;
 
 /** Keeps the node there and alive until stopped. */
 export class NodeKeeper {
@@ -42,6 +31,8 @@ export class NodeKeeper {
   readonly #log: Logger;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** As it was last seen. */
+  #node: Node | undefined;
 
   constructor(client: KubeClient, facts: NodeFacts, log: Logger) {
     this.#client = client;
@@ -59,8 +50,9 @@ export class NodeKeeper {
   async stop(limitMs: number): Promise<void> {
     this.#abort.abort();
     await this.#running;
+    if (this.#node === undefined) return;
     try {
-      const status = { conditions: buildConditions(Date.now(), undefined, false) };
+      const status = { conditions: stoppedConditions(this.#node, Date.now()) };
       await this.#client.patch(NODES, this.#key, { status }, {
         subresource: "status",
         type: "strategic",
@@ -84,8 +76,8 @@ export class NodeKeeper {
 
   async #beat(): Promise<void> {
     try {
-      const node = await this.#ensureNode();
-      await this.#renewLease(node);
+      this.#node = await this.#ensureNode();
+      await this.#renewLease(this.#node);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.#log.warning("Could not renew node", {
@@ -105,15 +97,12 @@ export class NodeKeeper {
       if (!isNotFound(error)) throw error;
       held = await this.#client.create(NODES, buildNode(this.#facts), options);
     }
-    const wanted = buildNode(this.#facts);
-    if (!agrees(held.metadata, wanted.metadata)) {
-      const { labels, annotations } = wanted.metadata;
-      const patch = { metadata: { labels, annotations } };
-      held = await this.#client.patch(NODES, this.#key, patch, options);
-    }
-    const status = buildNodeStatus(this.#facts, Date.now(), held);
-    if (!agrees(held.status, withoutTimes(status))) {
-      const node = { ...held, status: { ...held.status, ...status } };
+    const patch = metadataPatch(held, this.#facts);
+    if (patch !== undefined) held = await this.#client.patch(NODES, this.#key, patch, options);
+    const nowMs = Date.now();
+    const status = buildNodeStatus(this.#facts, held, nowMs);
+    if (isNews(status, held.status, nowMs)) {
+      const node = { ...held, status };
       held = await this.#client.replace(NODES, node, { ...options, subresource: "status" });
     }
     return held;
@@ -150,99 +139,4 @@ export class NodeKeeper {
       }
     }
   }
-}
-
-function buildNode(facts: NodeFacts): Node {
-  return {
-    metadata: {
-      name: facts.name,
-      labels: nodeLabels(facts.name),
-      annotations: facts.caPem === undefined ? {} : { [CA_ANNOTATION]: btoa(facts.caPem) },
-    },
-    spec: {},
-  };
-}
-
-function buildNodeStatus(
-  { name, kubeletPort, gpus, cpus, memoryBytes }: NodeFacts,
-  nowMs: number,
-  held: Node,
-): NonNullable<Node["status"]> {
-  const amounts = {
-    cpu: String(cpus),
-    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
-    pods: String(MAX_PODS),
-    ...(gpus > 0 && { "nvidia.com/gpu": String(gpus) }),
-  };
-  return {
-    capacity: amounts,
-    allocatable: amounts,
-    addresses: [
-      { type: "InternalIP", address: HOST_IP },
-      { type: "Hostname", address: name },
-    ],
-    daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
-    conditions: buildConditions(nowMs, held, true),
-    nodeInfo: {
-      architecture: Deno.build.arch,
-      bootID: "",
-      containerRuntimeVersion: "process://1",
-      kernelVersion: Deno.osRelease(),
-      kubeProxyVersion: "",
-      kubeletVersion: "v1.36.0-di-orchestrator",
-      machineID: "",
-      operatingSystem: Deno.build.os,
-      osImage: Deno.build.os,
-      systemUUID: "",
-    },
-  };
-}
-
-type NodeConditions = NonNullable<NonNullable<Node["status"]>["conditions"]>;
-
-function buildConditions(nowMs: number, held: Node | undefined, isReady: boolean): NodeConditions {
-  const rows: NodeConditions = [
-    isReady
-      ? { type: "Ready", status: "True", reason: "KubeletReady", message: "processes can be run" }
-      : {
-        type: "Ready",
-        status: "False",
-        reason: "KubeletStopped",
-        message: "the kubelet has ended",
-      },
-  ];
-  return rows.map((row) => {
-    const before = held?.status?.conditions?.find(({ type }) => type === row.type);
-    const since = before?.status === row.status ? before.lastTransitionTime : undefined;
-    return {
-      ...row,
-      lastHeartbeatTime: timeText(nowMs),
-      lastTransitionTime: since ?? timeText(nowMs),
-    };
-  });
-}
-
-function withoutTimes(
-  status: NonNullable<Node["status"]>,
-): { readonly [field: string]: unknown } {
-  const conditions = status.conditions?.map(({ type, status }) => ({ type, status }));
-  return { ...status, conditions };
-}
-
-/** Whether `held` says everything that `wanted` says; what it says besides is left out. */
-function agrees(held: unknown, wanted: unknown): boolean {
-  if (typeof wanted !== "object" || wanted === null) return held === wanted;
-  if (typeof held !== "object" || held === null) return Object.keys(wanted).length === 0;
-  return Object.entries(wanted).every(([key, value]) =>
-    value === undefined || agrees(Object.entries(held).find(([name]) => name === key)?.[1], value)
-  );
-}
-
-/** The labels of a node called `name` on this machine. */
-export function nodeLabels(name: string): Record<string, string> {
-  return {
-    "kubernetes.io/hostname": name,
-    "kubernetes.io/os": Deno.build.os,
-    "kubernetes.io/arch": Deno.build.arch === "aarch64" ? "arm64" : "amd64",
-  };
 }

@@ -1,20 +1,23 @@
 /** What to do next for one pod: a function of what is known, without clock or client. */
 import type { Container, Pod, PodStatus } from "../../kube/mod.ts";
-import { buildPodStatus, isFinished, isInitialized, isPastDeadline } from "./pod_status.ts";
+import { buildPodStatus, hasBegun, isInitDone, outcomeOf } from "./pod_status.ts";
 import {
   allContainersOf,
-  type ContainerRecord,
   containersOf,
   initContainersOf,
+  isDeleted,
+  isFinished,
+  isIdle,
+  isPastDeadline,
   isRestarted,
-  isRunning,
   isSidecar,
+  KILLED,
   type PodSnapshot,
   recordOf,
   restartDelayMs,
-  restartPolicyOf,
-  type RestartTiming,
-  type Termination,
+  type RestartMark,
+  startTimeMs,
+  type Unhealthy,
 } from "./records.ts";
 
 /** One step. The worker takes them in order; a repeat does no harm. */
@@ -27,17 +30,16 @@ export type PodAction =
     readonly kind: "kill";
     readonly container: string;
     readonly graceMs: number;
-    readonly why: string;
+    /** For the event. */
+    readonly message: string;
+    /** Containers that get to end before this one is asked to. */
+    readonly after: readonly string[];
   }
+  /** The pod's time is over: say so once. */
+  | { readonly kind: "tellDeadline" }
   | { readonly kind: "report"; readonly status: PodStatus }
   /** All has ended and is reported: the pod object may go. */
   | { readonly kind: "remove" };
-
-/** What a start leaves in the record of a container that ran before. */
-export interface RestartMark {
-  readonly last: Termination;
-  readonly crashes: number;
-}
 
 export interface PodPlan {
   readonly actions: readonly PodAction[];
@@ -49,27 +51,24 @@ export interface PodPlan {
 export function planPod(snapshot: PodSnapshot): PodPlan {
   const { pod, nowMs } = snapshot;
   const report = planReport(snapshot);
-  if (pod.metadata.deletionTimestamp !== undefined) {
-    const kills = planKills(snapshot, deletionGraceMs(pod), "it is being deleted");
-    const ended = allContainersOf(pod).every(({ name }) => !isRunning(recordOf(snapshot, name)));
+  if (isDeleted(pod)) {
     // Its last status is there before it goes: watchers learn from it how the pod ended.
-    const isDone = ended && report.length === 0;
+    const isDone = isIdle(snapshot) && report.length === 0;
+    const kills = planKills(snapshot, deletionGraceMs(pod));
     return { actions: [...kills, ...report, ...(isDone ? [{ kind: "remove" } as const] : [])] };
   }
-  if (isFinished(buildPodStatus(snapshot).phase)) {
+  if (isFinished(pod.status?.phase) || isFinished(outcomeOf(snapshot))) {
     // Sidecars have nobody left to serve.
-    return { actions: [...planKills(snapshot, graceMs(pod), "the pod has finished"), ...report] };
+    return { actions: [...planKills(snapshot, graceMs(pod)), ...report] };
   }
   if (isPastDeadline(snapshot)) {
-    const why = "the pod was active longer than its deadline";
-    return { actions: [...planKills(snapshot, graceMs(pod), why), ...report] };
+    const tell: PodAction[] = snapshot.isDeadlineTold === true ? [] : [{ kind: "tellDeadline" }];
+    return { actions: [...tell, ...planKills(snapshot, graceMs(pod)), ...report] };
   }
   const wakes: number[] = [];
   const deadline = pod.spec?.activeDeadlineSeconds;
   if (deadline !== undefined) {
-    wakes.push(
-      (Date.parse(pod.status?.startTime ?? "") || snapshot.acceptedAtMs) + deadline * 1000,
-    );
+    wakes.push(startTimeMs(pod, snapshot.acceptedAtMs) + deadline * 1000);
   }
   const actions: PodAction[] = [...planUnhealthy(snapshot)];
   const { volumes } = snapshot;
@@ -99,17 +98,15 @@ function graceMs(pod: Pod): number {
 /** The containers whose turn it is: init containers one after the other, then all the rest. */
 function runnableContainers(snapshot: PodSnapshot): readonly Container[] {
   const { pod } = snapshot;
-  const turn: Container[] = [];
-  for (const container of initContainersOf(pod)) {
-    const { state, started } = recordOf(snapshot, container.name);
-    if (isSidecar(container)) turn.push(container);
-    if (isSidecar(container) ? started : state.kind === "terminated" && state.exitCode === 0) {
-      continue;
-    }
-    return isSidecar(container) ? turn : [...turn, container];
-  }
-  // Once they have run, the main containers stay even while a sidecar restarts.
-  return isInitialized(snapshot) ? [...turn, ...containersOf(pod)] : turn;
+  const sidecars = initContainersOf(pod).filter(isSidecar);
+  // Once they have been started, the main containers no longer wait for anybody.
+  if (hasBegun(snapshot)) return [...sidecars, ...containersOf(pod)];
+  const next = initContainersOf(pod)
+    .findIndex((container) => !isInitDone(container, recordOf(snapshot, container.name)));
+  if (next === -1) return [...sidecars, ...containersOf(pod)];
+  return initContainersOf(pod).filter((container, at) =>
+    at === next || (at < next && isSidecar(container))
+  );
 }
 
 function planContainer(container: Container, snapshot: PodSnapshot): PodPlan {
@@ -124,7 +121,7 @@ function planContainer(container: Container, snapshot: PodSnapshot): PodPlan {
       : { actions: [], wakeAtMs: state.retryAtMs };
   }
   if (state.kind !== "terminated") return { actions: [] };
-  if (!isRestarted(restartPolicyOf(pod, container), state.exitCode)) return { actions: [] };
+  if (!isRestarted(pod, container, state.exitCode)) return { actions: [] };
   const startAtMs = state.finishedAtMs + restartDelayMs(record.crashes, timing);
   if (nowMs < startAtMs) {
     const actions: PodAction[] = state.backOffAnnounced
@@ -137,34 +134,58 @@ function planContainer(container: Container, snapshot: PodSnapshot): PodPlan {
   return { actions: [{ kind: "start", container: name, restart }] };
 }
 
-/** The crash count that a run leaves behind: a long one counts as calm. */
-export function crashesAfter(
-  record: ContainerRecord,
-  ranMs: number,
-  timing: RestartTiming,
-): number {
-  return ranMs >= timing.resetMs ? 0 : record.crashes;
-}
-
 function planUnhealthy(snapshot: PodSnapshot): PodAction[] {
-  return allContainersOf(snapshot.pod).flatMap((container): PodAction[] => {
+  const { pod } = snapshot;
+  return allContainersOf(pod).flatMap((container): PodAction[] => {
     const { state } = recordOf(snapshot, container.name);
     if (state.kind !== "running" || state.unhealthy === undefined) return [];
     if (state.killAtMs !== undefined) return [];
-    const seconds = container.livenessProbe?.terminationGracePeriodSeconds;
-    const limitMs = seconds === undefined ? graceMs(snapshot.pod) : seconds * 1000;
-    return [{ kind: "kill", container: container.name, graceMs: limitMs, why: state.unhealthy }];
+    return [{
+      kind: "kill",
+      container: container.name,
+      graceMs: state.unhealthy.graceMs ?? graceMs(pod),
+      message: unhealthyMessage(pod, container, state.unhealthy),
+      after: [],
+    }];
   });
 }
 
+/** What a real kubelet says of the end of a container that it gives up. */
+function unhealthyMessage(pod: Pod, container: Container, { cause }: Unhealthy): string {
+  if (cause === "postStart hook") return "FailedPostStartHook";
+  return isRestarted(pod, container, KILLED)
+    ? `Container ${container.name} failed ${cause}, will be restarted`
+    : stopMessage(container);
+}
+
+function stopMessage({ name }: Container): string {
+  return `Stopping container ${name}`;
+}
+
 /** Ends what runs; a container that was asked before is asked again only when its time got shorter. */
-function planKills(snapshot: PodSnapshot, limitMs: number, why: string): PodAction[] {
+function planKills(snapshot: PodSnapshot, limitMs: number): PodAction[] {
   return allContainersOf(snapshot.pod).flatMap((container): PodAction[] => {
-    const { state } = recordOf(snapshot, container.name);
+    const { name } = container;
+    const { state } = recordOf(snapshot, name);
     if (state.kind !== "running") return [];
     if (state.killAtMs !== undefined && state.killAtMs <= snapshot.nowMs + limitMs) return [];
-    return [{ kind: "kill", container: container.name, graceMs: limitMs, why }];
+    const after = endedBefore(container, snapshot.pod);
+    return [{
+      kind: "kill",
+      container: name,
+      graceMs: limitMs,
+      message: stopMessage(container),
+      after,
+    }];
   });
+}
+
+/** Sidecars end after the main containers, the last one first. */
+function endedBefore(container: Container, pod: Pod): readonly string[] {
+  const init = initContainersOf(pod);
+  if (!init.includes(container) || !isSidecar(container)) return [];
+  const later = init.slice(init.indexOf(container) + 1);
+  return [...containersOf(pod), ...later].map(({ name }) => name);
 }
 
 function planReport(snapshot: PodSnapshot): PodAction[] {

@@ -44,6 +44,11 @@ interface Case {
   readonly records?: Readonly<Record<string, ContainerRecord>>;
   readonly volumes?: PodSnapshot["volumes"];
   readonly change?: (pod: Pod) => void;
+  readonly isDeadlineTold?: boolean;
+}
+
+function killOf(container: string, graceMs: number, message = `Stopping container ${container}`) {
+  return { kind: "kill", container, graceMs, message, after: [] } as const;
 }
 
 function aSnapshot({ policy = "Never", ...parts }: Case): PodSnapshot {
@@ -59,6 +64,7 @@ function aSnapshot({ policy = "Never", ...parts }: Case): PodSnapshot {
     pod,
     records: new Map(Object.entries(parts.records ?? {})),
     volumes: parts.volumes ?? { kind: "ready" },
+    isDeadlineTold: parts.isDeadlineTold ?? false,
     acceptedAtMs: NOW - 5000,
     nowMs: NOW,
     timing: RESTART_TIMING,
@@ -122,7 +128,8 @@ const STEPS: readonly (Case & { when: string; steps: readonly PodAction[]; wakeI
         kind: "kill",
         container: "side",
         graceMs: 30_000,
-        why: "the pod has finished",
+        message: "Stopping container side",
+        after: ["main"],
       }],
     },
     { when: "it runs", records: { main: running() }, steps: [] },
@@ -178,14 +185,26 @@ const STEPS: readonly (Case & { when: string; steps: readonly PodAction[]; wakeI
     },
     {
       when: "its liveness probe fails",
-      records: { main: running({ unhealthy: "liveness probe" }) },
-      steps: [{ kind: "kill", container: "main", graceMs: 30_000, why: "liveness probe" }],
+      records: { main: running({ unhealthy: { cause: "liveness probe" } }) },
+      steps: [killOf("main", 30_000)],
+    },
+    {
+      when: "its liveness probe fails and it is restarted",
+      policy: "Always",
+      records: { main: running({ unhealthy: { cause: "liveness probe", graceMs: 1000 } }) },
+      steps: [killOf("main", 1000, "Container main failed liveness probe, will be restarted")],
+    },
+    {
+      when: "its postStart hook failed",
+      policy: "Always",
+      records: { main: running({ isInHook: true, unhealthy: { cause: "postStart hook" } }) },
+      steps: [killOf("main", 30_000, "FailedPostStartHook")],
     },
     {
       when: "it is being deleted",
       records: { main: running() },
       change: markDeleted,
-      steps: [{ kind: "kill", container: "main", graceMs: 5000, why: "it is being deleted" }],
+      steps: [killOf("main", 5000)],
     },
     {
       when: "it is being deleted and was asked to end",
@@ -197,7 +216,7 @@ const STEPS: readonly (Case & { when: string; steps: readonly PodAction[]; wakeI
       when: "its deletion got more urgent",
       records: { main: running({ killAtMs: NOW + 9000 }) },
       change: markDeleted,
-      steps: [{ kind: "kill", container: "main", graceMs: 5000, why: "it is being deleted" }],
+      steps: [killOf("main", 5000)],
     },
     {
       when: "it is being deleted and has ended",
@@ -216,12 +235,39 @@ const STEPS: readonly (Case & { when: string; steps: readonly PodAction[]; wakeI
       when: "it is past its deadline",
       records: { main: running() },
       change: ({ spec }) => spec !== undefined && (spec.activeDeadlineSeconds = 5),
-      steps: [{
-        kind: "kill",
-        container: "main",
-        graceMs: 30_000,
-        why: "the pod was active longer than its deadline",
-      }],
+      steps: [{ kind: "tellDeadline" }, killOf("main", 30_000)],
+    },
+    {
+      when: "it is past its deadline and all was said",
+      records: { main: running({ killAtMs: NOW + 30_000 }) },
+      change: ({ spec }) => spec !== undefined && (spec.activeDeadlineSeconds = 5),
+      isDeadlineTold: true,
+      steps: [],
+    },
+    {
+      when: "it is being deleted and has sidecars",
+      init: [SIDECAR, INIT, aContainer({ name: "other", restartPolicy: "Always" })],
+      records: { side: running(), init: ended(0), other: running(), main: running() },
+      change: markDeleted,
+      steps: [
+        { ...killOf("side", 5000), after: ["main", "init", "other"] },
+        { ...killOf("other", 5000), after: ["main"] },
+        killOf("main", 5000),
+      ],
+    },
+    {
+      when: "its init container failed while a sidecar runs",
+      init: [SIDECAR, INIT],
+      records: { side: running(), init: ended(1) },
+      steps: [{ ...killOf("side", 30_000), after: ["main", "init"] }],
+    },
+    {
+      when: "its sidecar is down and a main container has ended",
+      policy: "OnFailure",
+      init: [SIDECAR],
+      records: { side: ended(1, { crashes: 1 }), main: ended(3, undefined, 11_000) },
+      steps: [{ kind: "start", container: "main", restart: { last: LAST, crashes: 1 } }],
+      wakeInMs: 9000,
     },
     {
       when: "it has a deadline",
@@ -287,6 +333,41 @@ const PHASES: readonly (Case & { when: string; phase: string; ready: string; rea
       ready: "False",
     },
     { when: "all ended well", records: { main: ended(0) }, phase: "Succeeded", ready: "False" },
+    {
+      when: "all ended well but for a sidecar",
+      init: [SIDECAR],
+      records: { side: running(), main: ended(0) },
+      phase: "Running",
+      ready: "False",
+    },
+    {
+      when: "an init container failed and a sidecar still runs",
+      init: [SIDECAR, INIT],
+      records: { side: running(), init: ended(1) },
+      phase: "Pending",
+      ready: "False",
+    },
+    {
+      when: "its hook has not ended",
+      records: { main: { ...running({ isInHook: true }), ready: false } },
+      phase: "Pending",
+      ready: "False",
+    },
+    {
+      when: "a readiness gate is closed",
+      records: { main: running() },
+      change: ({ spec }) =>
+        spec !== undefined && (spec.readinessGates = [{ conditionType: "example.com/gate" }]),
+      phase: "Running",
+      ready: "False",
+    },
+    {
+      when: "its deadline passed and it still runs",
+      records: { main: running() },
+      change: ({ spec }) => spec !== undefined && (spec.activeDeadlineSeconds = 5),
+      phase: "Running",
+      ready: "False",
+    },
     { when: "one failed", records: { main: ended(3) }, phase: "Failed", ready: "False" },
     {
       when: "one failed and is restarted",
@@ -332,6 +413,71 @@ Deno.test.each(PHASES)("buildPodStatus() says $phase when $when", (row) => {
   const ready = status.conditions?.find(({ type }) => type === "Ready")?.status;
   deepStrictEqual([status.phase, ready, status.reason], [row.phase, row.ready, row.reason]);
 });
+
+const START_ERROR = { reason: "RunContainerError", message: "no such program" };
+const BACK_OFF = {
+  reason: "CrashLoopBackOff",
+  message: "back-off 10s restarting failed container=main pod=pong_rl(pong-uid)",
+};
+const UNKNOWN = {
+  exitCode: 137,
+  reason: "ContainerStatusUnknown",
+  message: "The container could not be located when the pod was terminated",
+};
+
+/** What a row of the status says of its state and its last one, in short. */
+const SHOWN: readonly (Case & { when: string; state: unknown; last: number | undefined })[] = [
+  {
+    when: "it has not started",
+    state: { waiting: { reason: "ContainerCreating" } },
+    last: undefined,
+  },
+  {
+    when: "init containers come first",
+    init: [INIT],
+    state: { waiting: { reason: "PodInitializing" } },
+    last: undefined,
+  },
+  {
+    when: "it could not be started and will be again",
+    policy: "Always",
+    records: {
+      main: record({
+        kind: "terminated",
+        backOffAnnounced: false,
+        ...endedRun(128),
+        waiting: START_ERROR,
+      }),
+    },
+    state: { waiting: START_ERROR },
+    last: 128,
+  },
+  {
+    when: "it is being started again after a wait",
+    policy: "Always",
+    records: {
+      main: record({ kind: "starting", restart: { last: endedRun(3), crashes: 2 } }, {
+        last: endedRun(4),
+      }),
+    },
+    state: { waiting: BACK_OFF },
+    last: 3,
+  },
+  {
+    when: "it never ran and its pod is deleted",
+    change: markDeleted,
+    state: { terminated: UNKNOWN },
+    last: undefined,
+  },
+];
+
+Deno.test.each(SHOWN)(
+  "buildPodStatus() shows a container when $when",
+  ({ state, last, ...parts }) => {
+    const row = buildPodStatus(aSnapshot(parts)).containerStatuses?.[0];
+    deepStrictEqual([row?.state, row?.lastState?.terminated?.exitCode], [state, last]);
+  },
+);
 
 Deno.test("buildPodStatus() shows a container that waits after a crash", () => {
   const main = ended(3, { crashes: 2, restartCount: 2 });

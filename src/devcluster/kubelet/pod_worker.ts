@@ -12,19 +12,25 @@ import {
 import { sleep } from "../../lib/abort.ts";
 import { backoffMs, type BackoffPolicy } from "../../lib/backoff.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { type ContainerDeps, PodContainer } from "./container.ts";
+import { type ContainerDeps, PodContainer, type RunningPlace } from "./container.ts";
 import type { PodPlace } from "./container_start.ts";
+import { recordsFromStatus } from "./earlier_run.ts";
 import type { EventRecorder } from "./events.ts";
 import type { LogFile } from "./log_file.ts";
-import { planPod, type PodAction } from "./pod_plan.ts";
+import { isSameStatus, planPod, type PodAction } from "./pod_plan.ts";
 import type { PortAllocator } from "./port_claims.ts";
+import { withKeptTokens } from "./object_sources.ts";
 import { PodPorts } from "./ports.ts";
+import { buildPodStatus, DEADLINE_MESSAGE, DEADLINE_REASON, outcomeOf } from "./pod_status.ts";
 import {
   allContainersOf,
+  isDeleted,
+  isFinished,
   type PodSnapshot,
-  recordsFromStatus,
   type VolumesState,
 } from "./records.ts";
+import { buildShutdownStatus } from "./shutdown_status.ts";
+import { refreshVolumes } from "./volume_refresh.ts";
 import { prepareVolumes, type VolumeSources } from "./volumes.ts";
 
 /** What workers need of the kubelet. */
@@ -32,6 +38,8 @@ export interface WorkerDeps extends ContainerDeps {
   readonly client: KubeClient;
   readonly allocator: PortAllocator;
   readonly sources: VolumeSources;
+  /** How often what volumes show is brought up to date, in ms. */
+  readonly volumeRefreshMs: number;
   readonly events: EventRecorder;
   readonly log: Logger;
   /** Holds one folder for each pod. */
@@ -40,6 +48,8 @@ export interface WorkerDeps extends ContainerDeps {
   readonly observe: (pod: Pod) => void;
 }
 
+/** How long the last words to the API server may take, in ms. */
+export const LAST_WORDS_MS = 1000;
 /** Waits between tries of what the API server or the file system refused. */
 const RETRY: BackoffPolicy = { initialMs: 200, maxMs: 10_000, factor: 2, jitter: 0.3 };
 
@@ -51,10 +61,13 @@ export class PodWorker {
   readonly #containers: ReadonlyMap<string, PodContainer>;
   readonly #acceptedAtMs: number;
   readonly #folder: string;
+  readonly #sources: VolumeSources;
   #pod: Pod;
   #ports: PodPorts | undefined;
   #volumes: VolumesState = { kind: "none" };
   #volumePaths: ReadonlyMap<string, string> = new Map();
+  /** Makes the last status; undefined when nobody is to be told. */
+  #farewell: ((snapshot: PodSnapshot) => PodStatus) | undefined;
   /** Set once the pod has to leave this machine: how long its processes may take. */
   #leaveGraceMs: number | undefined;
   #wake = new AbortController();
@@ -62,6 +75,7 @@ export class PodWorker {
   readonly #left = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   #isReporting = false;
+  #isDeadlineTold = false;
   #reportFailures = 0;
   /** Not before this is the status written again. */
   #reportAtMs = 0;
@@ -74,7 +88,8 @@ export class PodWorker {
     this.uid = pod.metadata.uid ?? "";
     this.#acceptedAtMs = deps.now();
     this.#folder = `${deps.podsFolder}/${this.uid}`;
-    const records = recordsFromStatus(pod.status, this.#acceptedAtMs);
+    this.#sources = withKeptTokens(deps.sources, deps.now);
+    const records = recordsFromStatus(pod, this.#acceptedAtMs);
     this.#containers = new Map(
       allContainersOf(pod).map((container) => {
         const record = records.get(container.name);
@@ -110,7 +125,18 @@ export class PodWorker {
     this.#poke();
   }
 
-  /** Ends everything without a word to the API server: the object is gone, or the node stops. */
+  /** Ends everything because the node stops, within the pod's own grace period and `limitMs`. */
+  shutDown(limitMs: number): void {
+    const { pod } = this;
+    const hasOutcome = isDeleted(pod) || isFinished(pod.status?.phase) ||
+      isFinished(outcomeOf(this.#snapshot()));
+    this.#farewell = hasOutcome ? buildPodStatus : buildShutdownStatus;
+    const seconds = pod.metadata.deletionGracePeriodSeconds ??
+      pod.spec?.terminationGracePeriodSeconds ?? 30;
+    this.leave(Math.min(limitMs, seconds * 1000));
+  }
+
+  /** Ends everything without a word to the API server: the object is gone. */
   leave(graceMs: number): void {
     this.#leaveGraceMs = Math.min(graceMs, this.#leaveGraceMs ?? Infinity);
     this.#left.abort();
@@ -120,6 +146,11 @@ export class PodWorker {
   /** A container's log; undefined when it has none. */
   logOf(container: string, previous: boolean): LogFile | undefined {
     return this.#containers.get(container)?.log(previous);
+  }
+
+  /** Where a container runs; undefined while it does not. */
+  runningPlaceOf(container: string): RunningPlace | undefined {
+    return this.#containers.get(container)?.running;
   }
 
   hasContainer(name: string): boolean {
@@ -139,6 +170,7 @@ export class PodWorker {
     const graceMs = this.#leaveGraceMs;
     await Promise.all([...this.#containers.values()].map((container) => container.end(graceMs)));
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
+    await this.#takeLeave();
     if (this.#ports !== undefined) this.#deps.allocator.release(this.#ports);
     await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
   }
@@ -166,6 +198,7 @@ export class PodWorker {
       records,
       volumes: this.#volumes,
       acceptedAtMs: this.#acceptedAtMs,
+      isDeadlineTold: this.#isDeadlineTold,
       nowMs: this.#deps.now(),
       timing: this.#deps.timing,
     };
@@ -181,12 +214,25 @@ export class PodWorker {
       case "announceBackOff":
         return this.#containers.get(action.container)?.announceBackOff();
       case "kill":
-        return this.#containers.get(action.container)?.kill(action.graceMs, action.why);
+        return this.#kill(action);
+      case "tellDeadline":
+        return this.#tellDeadline();
       case "report":
         return this.#startReport(action.status);
       case "remove":
-        return await this.#remove();
+        return await this.#remove(this.#left.signal);
     }
+  }
+
+  #kill({ container, graceMs, message, after }: Extract<PodAction, { kind: "kill" }>): void {
+    const others = after.map((name) => this.#containers.get(name)?.ended);
+    this.#containers.get(container)?.kill({ graceMs, message, after: Promise.all(others) });
+  }
+
+  #tellDeadline(): void {
+    this.#isDeadlineTold = true;
+    const note = { type: "Normal", reason: DEADLINE_REASON, message: DEADLINE_MESSAGE } as const;
+    this.#deps.events.record(this.#pod, note);
   }
 
   /** Ports and volumes: what must be there before the first container starts. */
@@ -195,19 +241,28 @@ export class PodWorker {
       this.#ports ??= this.#deps.allocator.allocate(this.#pod);
       await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await Deno.mkdir(this.#place().folder, { recursive: true, mode: 0o700 });
-      this.#volumePaths = await prepareVolumes(
-        this.#pod,
-        `${this.#folder}/volumes`,
-        this.#deps.sources,
-      );
+      const folder = `${this.#folder}/volumes`;
+      this.#volumePaths = await prepareVolumes(this.#pod, folder, this.#sources);
       this.#volumes = { kind: "ready" };
+      this.#track(refreshVolumes({
+        pod: () => this.#pod,
+        folder,
+        sources: this.#sources,
+        intervalMs: this.#deps.volumeRefreshMs,
+        signal: this.#left.signal,
+        onFailure: (message) => this.#tellFailedMount(message),
+      }));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const retryAtMs = this.#deps.now() + backoffMs(RETRY, ++this.#volumeFailures);
       this.#volumes = { kind: "failed", message, retryAtMs };
-      this.#deps.events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
+      this.#tellFailedMount(message);
     }
     this.#poke();
+  }
+
+  #tellFailedMount(message: string): void {
+    this.#deps.events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
   }
 
   /** Writes in the background, one status at a time: what runs does not wait for the API server. */
@@ -245,16 +300,36 @@ export class PodWorker {
     }
   }
 
-  async #remove(): Promise<void> {
+  async #remove(signal: AbortSignal): Promise<void> {
     try {
       await this.#deps.client.delete(PODS, keyOf(this.#pod), {
         gracePeriodSeconds: 0,
         preconditions: { uid: this.uid },
-        signal: this.#left.signal,
+        signal,
       });
     } catch (error) {
       // Gone already, or a namesake has taken its place: either way ours is no more.
       if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  /** Writes how the pod has ended, if that goes in a short time. */
+  async #takeLeave(): Promise<void> {
+    if (this.#farewell === undefined) return;
+    const status = this.#farewell(this.#snapshot());
+    if (isSameStatus(status, this.#pod.status) && !isDeleted(this.#pod)) return;
+    const key = keyOf(this.#pod);
+    const signal = AbortSignal.timeout(LAST_WORDS_MS);
+    try {
+      const patch = { metadata: { uid: this.uid }, status };
+      const options = { subresource: "status", type: "strategic", signal } as const;
+      await this.#deps.client.patch(PODS, key, patch, options);
+      if (isDeleted(this.#pod)) await this.#remove(signal);
+    } catch (error) {
+      this.#deps.log.debug("Could not say how the pod has ended", {
+        pod: keyText(key),
+        error: String(error),
+      });
     }
   }
 

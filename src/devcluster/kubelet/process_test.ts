@@ -1,7 +1,8 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { eventually } from "../../../tests/support/eventually.ts";
 import { startProcess } from "./process.ts";
 import { Reaper } from "./reaper.ts";
+import { MARK_VARIABLE } from "./strays.ts";
 
 /** Whatever the tests themselves were started with. */
 const PATH = "/usr/bin:/bin";
@@ -78,6 +79,27 @@ Deno.test("what a process leaves behind ends with it", () =>
     await eventually("the group to be gone", () => !isGroupAlive(process.pid));
   }));
 
+/** Starts what leaves its session, and says the number of the process that does. */
+const LEAVE = "setsid sh -c 'echo $$; trap \"\" TERM; while :; do sleep 0.1; done' &";
+
+Deno.test("what a process leaves behind in sessions of its own ends with it", () =>
+  withReaper(async (reaper) => {
+    const [mark, otherMark] = [reaper.nextMark(), reaper.nextMark()];
+    const other = shell("echo up; read x </dev/zero; while :; do :; done", {
+      [MARK_VARIABLE]: otherMark,
+    });
+    const kept = await startProcess({ ...other.spec, mark: otherMark }, reaper);
+    await eventually("the other to be up", () => other.output() === "up\n");
+    const run = shell(`${LEAVE} (${LEAVE}); sleep 0.2`, { [MARK_VARIABLE]: mark });
+    const process = await startProcess({ ...run.spec, mark }, reaper);
+    strictEqual(await process.exited, 0);
+    const left = run.output().trim().split("\n").map(Number);
+    deepStrictEqual([left.length, left.filter(isGroupAlive)], [2, []]);
+    strictEqual(isGroupAlive(kept.pid), true);
+    kept.signal("SIGKILL");
+    await kept.exited;
+  }));
+
 Deno.test("a signal reaches the whole group", () =>
   withReaper(async (reaper) => {
     const run = shell('trap "echo bye; exit 5" TERM; echo up; while :; do :; done');
@@ -102,27 +124,44 @@ Deno.test("a reaper ends what is written down, and nothing else", async () => {
   await other.stop();
 });
 
+const STUBBORN = `trap '' TERM; (while :; do :; done) & ${LEAVE} while :; do sleep 0.1; done`;
 const HOLDER = `
 import { startProcess } from ${JSON.stringify(import.meta.resolve("./process.ts"))};
 import { Reaper } from ${JSON.stringify(import.meta.resolve("./reaper.ts"))};
-const reaper = new Reaper(Deno.env.get("PATH") ?? "");
-const argv = ["/bin/sh", "-c", "trap '' TERM; (while :; do :; done) & while :; do :; done"];
-const run = await startProcess({ argv, env: {}, cwd: "/", onOutput: () => {} }, reaper);
+const reaper = new Reaper(...Deno.args);
+const script = ${JSON.stringify(STUBBORN)};
+const env = { PATH: Deno.env.get("PATH"), KUBELET_PROCESS: reaper.nextMark() };
+const onOutput = (data) => Deno.stdout.write(data);
+const run = await startProcess({ argv: ["/bin/sh", "-c", script], env, cwd: "/", onOutput }, reaper);
 await Deno.stdout.write(new TextEncoder().encode(run.pid + "\\n"));
 await run.exited;
 `;
 
-Deno.test("no process outlives a holder that is killed", async () => {
+Deno.test.each([
+  { what: "no process and no folder", tools: PATH },
+  { what: "no process, where there are no tools,", tools: "/nonexistent" },
+])("$what outlives a holder that is killed", async ({ tools }) => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/file`, "");
+  const program = `data:application/typescript,${encodeURIComponent(HOLDER)}`;
   const holder = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-config", `data:application/typescript,${encodeURIComponent(HOLDER)}`],
+    args: ["run", "-A", "--no-check", "--no-config", program, tools, folder],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   const reader = holder.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const group = Number((await reader.read()).value);
-  strictEqual(isGroupAlive(group), true);
+  let output = "";
+  while (output.split("\n").length < 3) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The holder has ended after "${output}"`);
+    output += value;
+  }
+  const groups = output.trim().split("\n").map(Number);
+  deepStrictEqual(groups.map(isGroupAlive), [true, true]);
   holder.kill("SIGKILL");
   await holder.status;
   await reader.cancel();
-  await eventually("the group to be gone", () => !isGroupAlive(group));
+  await eventually("all groups to be gone", () => !groups.some(isGroupAlive));
+  if (tools !== PATH) return await Deno.remove(folder, { recursive: true });
+  await eventually("the folder to be gone", () => rejects(Deno.stat(folder)).then(() => true));
 });

@@ -1,21 +1,37 @@
 /** What a pod's worker knows of its containers, and the facts the planner and the status read. */
-import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from "../../kube/mod.ts";
+import type { Container, Pod } from "../../kube/mod.ts";
 
 /** The end of one run of a container. */
 export interface Termination {
   readonly exitCode: number;
-  /** `Completed`, `Error`, `StartError`, `ContainerStatusUnknown`. */
+  /** `Completed`, `Error`, `OOMKilled`, `StartError`, `ContainerStatusUnknown`. */
   readonly reason: string;
   readonly message?: string;
   readonly startedAtMs: number;
   readonly finishedAtMs: number;
   readonly containerId: string;
+  /** Why the run was no proper one; shown until the wait for the next start has begun. */
+  readonly waiting?: { readonly reason: string; readonly message: string };
+}
+
+/** What a start leaves in the record of a container that ran before. */
+export interface RestartMark {
+  readonly last: Termination;
+  readonly crashes: number;
+}
+
+/** Why a container that runs is to be stopped and, if its policy says so, started again. */
+export interface Unhealthy {
+  readonly cause: "liveness probe" | "startup probe" | "postStart hook";
+  /** The time to end by itself, where it is not the pod's. */
+  readonly graceMs?: number;
 }
 
 /** Where one container stands. */
 export type RunState =
   | { readonly kind: "new" }
-  | { readonly kind: "starting" }
+  /** With a mark: again. The status shows the last run until this one has started. */
+  | { readonly kind: "starting"; readonly restart?: RestartMark }
   /** It could not be made; the planner tries again at `retryAtMs`. */
   | {
     readonly kind: "refused";
@@ -27,8 +43,11 @@ export type RunState =
     readonly kind: "running";
     readonly startedAtMs: number;
     readonly containerId: string;
-    /** Why its probes want it gone, if they do. */
-    readonly unhealthy?: string;
+    /** Its `postStart` hook is under way: the container does not count as running before. */
+    readonly isInHook?: boolean;
+    /** The last run, shown while the hook is under way. */
+    readonly restart?: RestartMark;
+    readonly unhealthy?: Unhealthy;
     /** When SIGKILL comes; set once it was asked to end. */
     readonly killAtMs?: number;
   }
@@ -46,6 +65,9 @@ export interface ContainerRecord {
   readonly ready: boolean;
 }
 
+/** The exit code of what SIGKILL has ended. */
+export const KILLED = 137;
+
 export const NEW_RECORD: ContainerRecord = {
   state: { kind: "new" },
   restartCount: 0,
@@ -54,7 +76,7 @@ export const NEW_RECORD: ContainerRecord = {
   ready: false,
 };
 
-/** How long restarts wait; all in ms. */
+/** How long restarts and ends wait; all in ms. */
 export interface RestartTiming {
   /** The wait before the second restart in a row; it doubles from then on. */
   readonly initialMs: number;
@@ -63,6 +85,8 @@ export interface RestartTiming {
   readonly resetMs: number;
   /** The wait before a container that could not be made is tried again. */
   readonly refusedRetryMs: number;
+  /** The least time between SIGTERM and SIGKILL, however long what came before it took. */
+  readonly leastGraceMs: number;
 }
 
 /** The values of a real kubelet. */
@@ -71,6 +95,7 @@ export const RESTART_TIMING: RestartTiming = {
   maxMs: 300_000,
   resetMs: 600_000,
   refusedRetryMs: 5_000,
+  leastGraceMs: 2_000,
 };
 
 /** Everything that decides what happens next to one pod. */
@@ -81,6 +106,8 @@ export interface PodSnapshot {
   readonly volumes: VolumesState;
   /** When this kubelet took the pod in. */
   readonly acceptedAtMs: number;
+  /** The event about its deadline has been written. */
+  readonly isDeadlineTold?: boolean;
   readonly nowMs: number;
   readonly timing: RestartTiming;
 }
@@ -110,18 +137,17 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === "Always";
 }
 
-/** `Always`, `OnFailure` or `Never`, as it applies to this container. */
-export function restartPolicyOf(pod: Pod, container: Container): string {
-  if (isSidecar(container)) return "Always";
-  const policy = pod.spec?.restartPolicy ?? "Always";
-  const isInit = initContainersOf(pod).includes(container);
-  // An init container that has done its work is never repeated.
-  return isInit && policy === "Always" ? "OnFailure" : policy;
-}
-
-/** Whether a container that ended with `exitCode` is to run again. */
-export function isRestarted(policy: string, exitCode: number): boolean {
-  return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
+/** Whether a container of this pod that ended with `exitCode` is to run again. */
+export function isRestarted(pod: Pod, container: Container, exitCode: number): boolean {
+  for (const { action, exitCodes } of container.restartPolicyRules ?? []) {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    if (isListed === (exitCodes?.operator === "In") && action === "Restart") return true;
+  }
+  const policy = container.restartPolicy ?? pod.spec?.restartPolicy ?? "Always";
+  // An init container that has done its work is never repeated, but for a sidecar.
+  const isRepeated = container.restartPolicy === "Always" ||
+    !initContainersOf(pod).includes(container);
+  return exitCode === 0 ? policy === "Always" && isRepeated : policy !== "Never";
 }
 
 /** How long after its end a container with that many crashes in a row stays down, in ms. */
@@ -129,55 +155,37 @@ export function restartDelayMs(crashes: number, timing: RestartTiming): number {
   return crashes === 0 ? 0 : Math.min(timing.maxMs, timing.initialMs * 2 ** (crashes - 1));
 }
 
+/** The crash count that a run leaves behind: a long one counts as calm. */
+export function crashesAfter(crashes: number, ranMs: number, timing: RestartTiming): number {
+  return ranMs >= timing.resetMs ? 0 : crashes;
+}
+
 export function isRunning(record: ContainerRecord): boolean {
   return record.state.kind === "running" || record.state.kind === "starting";
 }
 
-/**
- * The records of a pod that an earlier run of this kubelet had: what ran then is gone now, and counts
- * as ended with code 137, as a real kubelet has it after its machine was restarted.
- */
-export function recordsFromStatus(
-  status: PodStatus | undefined,
-  nowMs: number,
-): Map<string, ContainerRecord> {
-  const records = new Map<string, ContainerRecord>();
-  const rows = [...status?.initContainerStatuses ?? [], ...status?.containerStatuses ?? []];
-  for (const row of rows) {
-    const record = recordFromStatus(row, nowMs);
-    if (record !== undefined) records.set(row.name, record);
-  }
-  return records;
+/** True once no container will ever run again. */
+export function isFinished(phase: string | undefined): boolean {
+  return phase === "Succeeded" || phase === "Failed";
 }
 
-function recordFromStatus(row: ContainerStatus, nowMs: number): ContainerRecord | undefined {
-  const last = terminationOf(row.lastState);
-  const ended = terminationOf(row.state) ?? (row.state?.running && {
-    exitCode: 137,
-    reason: "ContainerStatusUnknown",
-    message: "The container could not be located: the kubelet that ran it has ended",
-    startedAtMs: Date.parse(row.state.running.startedAt ?? "") || nowMs,
-    finishedAtMs: nowMs,
-    containerId: row.containerID ?? "",
-  }) ?? last;
-  if (ended === undefined) return undefined;
-  return {
-    ...NEW_RECORD,
-    state: { kind: "terminated", backOffAnnounced: false, ...ended },
-    ...(last !== undefined && { last }),
-    restartCount: row.restartCount,
-  };
+/** True once the pod has been running for longer than its `activeDeadlineSeconds`. */
+export function isPastDeadline({ pod, acceptedAtMs, nowMs }: PodSnapshot): boolean {
+  const limit = pod.spec?.activeDeadlineSeconds;
+  return limit !== undefined && nowMs - startTimeMs(pod, acceptedAtMs) >= limit * 1000;
 }
 
-function terminationOf(state: ContainerState | undefined): Termination | undefined {
-  const end = state?.terminated;
-  if (end === undefined) return undefined;
-  return {
-    exitCode: end.exitCode,
-    reason: end.reason ?? "Error",
-    ...(end.message !== undefined && { message: end.message }),
-    startedAtMs: Date.parse(end.startedAt ?? "") || 0,
-    finishedAtMs: Date.parse(end.finishedAt ?? "") || 0,
-    containerId: end.containerID ?? "",
-  };
+/** When the pod came to this node, by its status or by our own clock. */
+export function startTimeMs(pod: Pod, acceptedAtMs: number): number {
+  return Date.parse(pod.status?.startTime ?? "") || acceptedAtMs;
+}
+
+/** True once somebody has asked for its deletion. */
+export function isDeleted({ metadata }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+/** True while no container of the pod runs. */
+export function isIdle(snapshot: PodSnapshot): boolean {
+  return allContainersOf(snapshot.pod).every(({ name }) => !isRunning(recordOf(snapshot, name)));
 }

@@ -1,4 +1,5 @@
 /** Gives pods without a node to this one: there is no other scheduler on a laptop. */
+import { isDeepStrictEqual } from "node:util";
 import {
   type CacheChange,
   isConflict,
@@ -6,6 +7,7 @@ import {
   keyOf,
   keyText,
   type KubeClient,
+  type Node,
   type ObjectCache,
   objectPath,
   type Pod,
@@ -14,28 +16,17 @@ import {
 } from "../../kube/mod.ts";
 import { sleep } from "../../lib/abort.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { parseQuantity } from "../../lib/quantity.ts";
 import type { EventRecorder } from "./events.ts";
-import { isFinished, timeText } from "./pod_status.ts";
-
-/** The node that pods are given to. */
-export interface NodeOffer {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /**
-   * What is counted, by resource. On a laptop this is GPUs alone: `cpu` and `memory` requests are made
-   * for a cluster's machines, and a job that would fit in practice must not wait for ever here.
-   */
-  readonly allocatable: Readonly<Record<string, number>>;
-}
+import { NodeUse, offerOf, reasonAgainst } from "./placement.ts";
+import { timeText } from "./container_status.ts";
+import { isFinished } from "./records.ts";
 
 /** The name of the scheduler whose work this is. */
 const SCHEDULER_NAME = "default-scheduler";
 /** Bindings under way at once. */
 const PARALLEL = 16;
 const RETRY_MS = 1000;
-/** Resources that are never counted. */
-const UNCOUNTED = ["cpu", "memory", "ephemeral-storage"];
+const NO_NODE = "no nodes available to schedule pods";
 
 /** Whether the pod waits for a scheduler like this one. */
 export function isWaiting(pod: Pod): boolean {
@@ -45,44 +36,12 @@ export function isWaiting(pod: Pod): boolean {
     !isFinished(status?.phase);
 }
 
-/** Why a pod cannot go to the node, in a scheduler's words; undefined when it can. */
-export function reasonAgainst(
-  pod: Pod,
-  { labels, allocatable }: NodeOffer,
-  used: ReadonlyMap<string, number>,
-): string | undefined {
-  const selector = Object.entries(pod.spec?.nodeSelector ?? {});
-  if (selector.some(([key, value]) => labels[key] !== value)) {
-    return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
-  }
-  const short = [...requestsOf(pod)].filter(([name, amount]) =>
-    amount > 0 && (used.get(name) ?? 0) + amount > (allocatable[name] ?? 0)
-  ).map(([name]) => `1 Insufficient ${name}`);
-  return short.length === 0 ? undefined : `0/1 nodes are available: ${short.join(", ")}.`;
-}
-
-/** What a pod asks for of the resources that are counted: its containers' sum, or its largest init one. */
-export function requestsOf(pod: Pod): Map<string, number> {
-  const sum = new Map<string, number>();
-  for (const { resources } of pod.spec?.containers ?? []) {
-    for (const [name, amount] of Object.entries({ ...resources?.limits, ...resources?.requests })) {
-      if (UNCOUNTED.includes(name)) continue;
-      sum.set(name, (sum.get(name) ?? 0) + parseQuantity(String(amount)));
-    }
-  }
-  for (const { resources } of pod.spec?.initContainers ?? []) {
-    for (const [name, amount] of Object.entries({ ...resources?.limits, ...resources?.requests })) {
-      if (UNCOUNTED.includes(name)) continue;
-      sum.set(name, Math.max(sum.get(name) ?? 0, parseQuantity(String(amount))));
-    }
-  }
-  return sum;
-}
-
 export interface SchedulerOptions {
   readonly client: KubeClient;
   readonly pods: ObjectCache<Pod>;
-  readonly node: NodeOffer;
+  /** Holds the node that pods are given to, once the API server has it. */
+  readonly nodes: ObjectCache<Node>;
+  readonly nodeName: string;
   readonly events: EventRecorder;
   readonly log: Logger;
 }
@@ -93,21 +52,26 @@ export class Scheduler {
   readonly #abort = new AbortController();
   /** By uid: pods whose binding is under way or has been made, until the cache shows it. */
   readonly #bound = new Map<string, Pod>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
   readonly #running: Promise<void>;
   readonly #busy = new Set<Promise<void>>();
   #wake = new AbortController();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#unsubscribe = options.pods.subscribe((change) => {
-      if (isOfInterest(change)) this.#wake.abort();
-    });
+    this.#unsubscribe = [
+      options.pods.subscribe((change) => {
+        if (isOfInterest(change)) this.#wake.abort();
+      }),
+      options.nodes.subscribe(({ before, after }) => {
+        if (!isSameOffer(before, after)) this.#wake.abort();
+      }),
+    ];
     this.#running = this.#run();
   }
 
   async stop(): Promise<void> {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#abort.abort();
     this.#wake.abort();
     await this.#running;
@@ -123,21 +87,27 @@ export class Scheduler {
   }
 
   async #pass(): Promise<void> {
-    const { pods, node } = this.#options;
+    const { pods, nodes, nodeName } = this.#options;
+    if (!nodes.isFilled) return;
+    const node = nodes.get({ namespace: "", name: nodeName });
+    const offer = node && offerOf(node);
     const waiting: Pod[] = [];
-    const used = new Map<string, number>();
+    const placed: Pod[] = [];
     for (const pod of pods.values()) {
       const uid = pod.metadata.uid ?? "";
       if (pod.spec?.nodeName) this.#bound.delete(uid);
-      if (pod.spec?.nodeName === node.name || this.#bound.has(uid)) {
-        if (!isFinished(pod.status?.phase)) addUse(used, pod);
+      if (pod.spec?.nodeName === nodeName || this.#bound.has(uid)) {
+        if (!isFinished(pod.status?.phase)) placed.push(pod);
       } else if (isWaiting(pod)) waiting.push(pod);
     }
-    waiting.sort((a, b) => (created(a) < created(b) ? -1 : 1));
+    if (waiting.length === 0) return;
+    const used = new NodeUse();
+    for (const pod of placed) used.add(pod);
+    waiting.sort(byTurn);
     for (const pod of waiting) {
       if (this.#abort.signal.aborted) return;
-      const reason = reasonAgainst(pod, node, used);
-      if (reason === undefined) addUse(used, pod);
+      const reason = offer === undefined ? NO_NODE : reasonAgainst(pod, offer, used);
+      if (reason === undefined) used.add(pod);
       if (this.#busy.size >= PARALLEL) await Promise.race(this.#busy);
       this.#track(reason === undefined ? this.#bind(pod) : this.#refuse(pod, reason));
     }
@@ -149,7 +119,7 @@ export class Scheduler {
   }
 
   async #bind(pod: Pod): Promise<void> {
-    const { client, node, events, log } = this.#options;
+    const { client, nodeName, events, log } = this.#options;
     const key = keyOf(pod);
     const uid = pod.metadata.uid ?? "";
     this.#bound.set(uid, pod);
@@ -160,12 +130,12 @@ export class Scheduler {
         apiVersion: "v1",
         kind: "Binding",
         metadata: { ...key, uid },
-        target: { apiVersion: "v1", kind: "Node", name: node.name },
+        target: { apiVersion: "v1", kind: "Node", name: nodeName },
       });
       events.record(pod, {
         type: "Normal",
         reason: "Scheduled",
-        message: `Successfully assigned ${keyText(key)} to ${node.name}`,
+        message: `Successfully assigned ${keyText(key)} to ${nodeName}`,
       });
     } catch (error) {
       this.#bound.delete(uid);
@@ -185,7 +155,8 @@ export class Scheduler {
       status: "False",
       reason: "Unschedulable",
       message,
-      lastTransitionTime: timeText(Date.now()),
+      lastTransitionTime: (held?.status === "False" && held.lastTransitionTime) ||
+        timeText(Date.now()),
     };
     const { client, pods, events, log } = this.#options;
     events.record(pod, { type: "Warning", reason: "FailedScheduling", message });
@@ -213,13 +184,16 @@ export class Scheduler {
 function isOfInterest({ before, after }: CacheChange<Pod>): boolean {
   if (after !== undefined && isWaiting(after)) return true;
   const hasLeft = after === undefined || isFinished(after.status?.phase);
-  return hasLeft && before !== undefined && requestsOf(before).size > 0;
+  return hasLeft && before !== undefined && !isFinished(before.status?.phase);
 }
 
-function addUse(used: Map<string, number>, pod: Pod): void {
-  for (const [name, amount] of requestsOf(pod)) used.set(name, (used.get(name) ?? 0) + amount);
+function isSameOffer(before: Node | undefined, after: Node | undefined): boolean {
+  return isDeepStrictEqual(before && offerOf(before), after && offerOf(after));
 }
 
-function created({ metadata }: Pod): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
+/** The more important pod first, then the older one. */
+function byTurn(one: Pod, other: Pod): number {
+  const priority = (pod: Pod) => pod.spec?.priority ?? 0;
+  const age = ({ metadata }: Pod) => `${metadata.creationTimestamp} ${metadata.name}`;
+  return priority(other) - priority(one) || (age(one) < age(other) ? -1 : 1);
 }

@@ -4,6 +4,8 @@
  */
 import type { ConfigMap, Pod, Volume } from "../../kube/mod.ts";
 import { podField, type References, resourceField } from "./environment.ts";
+import { allContainersOf } from "./records.ts";
+import { type VolumeFile, writeVolumeFiles } from "./volume_files.ts";
 
 /** A volume cannot be made now; the message is for the pod's events. */
 export class VolumeError extends Error {
@@ -16,16 +18,17 @@ export interface VolumeSources extends References {
   serviceAccountToken(
     pod: Pod,
     request: { readonly audience: string | undefined; readonly expirationSeconds: number },
-  ): Promise<string>;
+  ): Promise<ServiceToken>;
+}
+
+/** A token of a service account. */
+export interface ServiceToken {
+  readonly token: string;
+  /** From now, in ms. */
+  readonly lifetimeMs: number;
 }
 
 type Items = readonly { readonly key: string; readonly path: string; readonly mode?: number }[];
-/** One file of a volume: where, and what is in it. */
-interface VolumeFile {
-  readonly path: string;
-  readonly content: string | Uint8Array;
-  readonly mode: number;
-}
 
 const DEFAULT_MODE = 0o644;
 const TOKEN_LIFETIME_SECONDS = 3600;
@@ -68,12 +71,14 @@ async function prepareVolume(
 ): Promise<string> {
   if (volume.hostPath !== undefined) return await prepareHostPath(volume.hostPath);
   await Deno.mkdir(path, { recursive: true, mode: 0o700 });
-  for (const file of await filesOf(volume, pod, sources)) await writeFile(path, file);
+  if (volume.emptyDir !== undefined) return path;
+  const files = await filesOf(volume, pod, sources);
+  for (const file of files) assertInside(file.path);
+  await writeVolumeFiles(path, files);
   return path;
 }
 
 async function filesOf(volume: Volume, pod: Pod, sources: VolumeSources): Promise<VolumeFile[]> {
-  if (volume.emptyDir !== undefined) return [];
   if (volume.configMap !== undefined) {
     const mode = volume.configMap.defaultMode ?? DEFAULT_MODE;
     return await configMapFiles(volume.configMap, mode, pod, sources);
@@ -83,7 +88,7 @@ async function filesOf(volume: Volume, pod: Pod, sources: VolumeSources): Promis
     return await secretFiles({ name, ...rest }, mode, pod, sources);
   }
   if (volume.downwardAPI !== undefined) {
-    return downwardFiles(volume.downwardAPI.items, volume.downwardAPI.defaultMode, pod);
+    return downwardFiles(volume.downwardAPI.items, volume.downwardAPI.defaultMode, pod, sources);
   }
   if (volume.projected !== undefined) return await projectedFiles(volume.projected, pod, sources);
   const type = Object.keys(volume).find((key) => key !== "name") ?? "none";
@@ -122,7 +127,7 @@ async function configMapFiles(
   if (found === undefined && optional !== true) {
     throw new VolumeError(`configmap "${name}" not found`);
   }
-  return pick(contentOf(found), items, mode, optional);
+  return pick(contentOf(found), items, mode, optional, "config");
 }
 
 function contentOf(found: ConfigMap | undefined): Map<string, string | Uint8Array> {
@@ -143,7 +148,7 @@ async function secretFiles(
   if (found === undefined && optional !== true) throw new VolumeError(`secret "${name}" not found`);
   const content = Object.entries(found?.data ?? {})
     .map(([key, value]): [string, Uint8Array] => [key, Uint8Array.fromBase64(value)]);
-  return pick(new Map(content), items, mode, optional);
+  return pick(new Map(content), items, mode, optional, "secret");
 }
 
 function pick(
@@ -151,6 +156,7 @@ function pick(
   items: Items | undefined,
   mode: number,
   optional: boolean | undefined,
+  kind: "config" | "secret",
 ): VolumeFile[] {
   if (items === undefined) {
     return [...content].map(([path, data]) => ({ path, content: data, mode }));
@@ -159,7 +165,7 @@ function pick(
     const data = content.get(key);
     if (data !== undefined) return [{ path, content: data, mode: own ?? mode }];
     if (optional === true) return [];
-    throw new VolumeError(`references non-existent config key: ${key}`);
+    throw new VolumeError(`references non-existent ${kind} key: ${key}`);
   });
 }
 
@@ -169,14 +175,16 @@ function downwardFiles(
   items: DownwardItems | undefined,
   mode: number | undefined,
   pod: Pod,
+  { allocatable }: References,
 ): VolumeFile[] {
   return (items ?? []).map((item) => {
     const { fieldRef, resourceFieldRef, path } = item;
-    const owner = pod.spec?.containers.find(({ name }) => name === resourceFieldRef?.containerName);
+    const owner = allContainersOf(pod)
+      .find(({ name }) => name === resourceFieldRef?.containerName);
     const content = fieldRef !== undefined
       ? podField(pod, fieldRef.fieldPath)
       : resourceFieldRef !== undefined && owner !== undefined
-      ? resourceField(owner, resourceFieldRef.resource, resourceFieldRef.divisor)
+      ? resourceField(owner, resourceFieldRef, allocatable)
       : "";
     return { path, content, mode: item.mode ?? mode ?? DEFAULT_MODE };
   });
@@ -193,12 +201,14 @@ async function projectedFiles(
       files.push(...await configMapFiles(withOptionalRoot(configMap), mode, pod, sources));
     }
     if (secret !== undefined) files.push(...await secretFiles(secret, mode, pod, sources));
-    if (downwardAPI !== undefined) files.push(...downwardFiles(downwardAPI.items, mode, pod));
+    if (downwardAPI !== undefined) {
+      files.push(...downwardFiles(downwardAPI.items, mode, pod, sources));
+    }
     if (serviceAccountToken !== undefined) {
       const { audience, expirationSeconds = TOKEN_LIFETIME_SECONDS, path } = serviceAccountToken;
       const request = { audience, expirationSeconds };
-      const content = await sources.serviceAccountToken(pod, request);
-      files.push({ path, content, mode: 0o600 });
+      const { token } = await sources.serviceAccountToken(pod, request);
+      files.push({ path, content: token, mode: 0o600 });
     }
   }
   return files;
@@ -209,16 +219,8 @@ function withOptionalRoot(source: ObjectSource): ObjectSource {
   return source.name === "kube-root-ca.crt" ? { ...source, optional: true } : source;
 }
 
-async function writeFile(folder: string, { path, content, mode }: VolumeFile): Promise<void> {
+function assertInside(path: string): void {
   if (path.startsWith("/") || path.split("/").includes("..")) {
     throw new VolumeError(`path "${path}" leads out of the volume`);
   }
-  const target = `${folder}/${path}`;
-  await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  // A reader sees the old file or the new one, never half of either.
-  const fresh = `${target}.new`;
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  await Deno.writeFile(fresh, bytes, { mode: mode | 0o600 });
-  await Deno.chmod(fresh, mode | 0o600);
-  await Deno.rename(fresh, target);
 }

@@ -1,6 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import type { Volume } from "../../kube/mod.ts";
-import { aPod } from "../../../tests/support/builders.ts";
+import { aContainer, aPod } from "../../../tests/support/builders.ts";
 import { prepareVolumes, VolumeError, type VolumeSources, volumeVariable } from "./volumes.ts";
 
 const SOURCES: VolumeSources = {
@@ -12,19 +12,20 @@ const SOURCES: VolumeSources = {
     ),
   secret: (_, name) =>
     Promise.resolve(name === "key" ? { metadata: { name }, data: { t: btoa("s") } } : undefined),
-  serviceAccountToken: (_, { audience }) => Promise.resolve(`token for ${audience ?? "the API"}`),
+  serviceAccountToken: (_, { audience }) =>
+    Promise.resolve({ token: `token for ${audience ?? "the API"}`, lifetimeMs: 1000 }),
+  allocatable: new Map([["cpu", 8000]]),
 };
 
-/** Path, text and mode of every file below a folder. */
+/** Path, text and mode of every file that a volume shows. */
 function filesBelow(folder: string, prefix = ""): [string, string, number][] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesBelow(`${folder}/${name}`, `${prefix}${name}/`) : [
-      [
-        prefix + name,
-        Deno.readTextFileSync(`${folder}/${name}`),
-        (Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777,
-      ] satisfies [string, string, number],
-    ]
+  return [...Deno.readDirSync(folder)].filter(({ name }) => !name.startsWith("..")).flatMap(
+    ({ name }): [string, string, number][] => {
+      const { isDirectory, mode } = Deno.statSync(`${folder}/${name}`);
+      return isDirectory
+        ? filesBelow(`${folder}/${name}`, `${prefix}${name}/`)
+        : [[prefix + name, Deno.readTextFileSync(`${folder}/${name}`), (mode ?? 0) & 0o777]];
+    },
   ).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -32,10 +33,11 @@ function filesBelow(folder: string, prefix = ""): [string, string, number][] {
 async function contentOf(volume: Omit<Volume, "name">): Promise<[string, string, number][]> {
   const folder = await Deno.makeTempDir();
   try {
-    const pod = aPod("pong", {
-      labels: { app: "x" },
-      spec: { volumes: [{ name: "my-data", ...volume }] },
-    });
+    const spec = {
+      volumes: [{ name: "my-data", ...volume }],
+      containers: [aContainer({ name: "main" })],
+    };
+    const pod = aPod("pong", { labels: { app: "x" }, spec });
     await prepareVolumes(pod, folder, SOURCES);
     const paths = await prepareVolumes(pod, folder, SOURCES);
     strictEqual(paths.get("my-data"), `${folder}/my-data`);
@@ -77,6 +79,19 @@ const VOLUMES: readonly { what: string; volume: Omit<Volume, "name">; files: unk
     files: [["labels", 'app="x"', 0o644]],
   },
   {
+    what: "the limit of a container that has none",
+    volume: {
+      downwardAPI: {
+        defaultMode: 0o400,
+        items: [{
+          path: "cpus",
+          resourceFieldRef: { containerName: "main", resource: "limits.cpu", divisor: "1m" },
+        }],
+      },
+    },
+    files: [["cpus", "8000", 0o400]],
+  },
+  {
     what: "the volume that an API server adds",
     volume: {
       projected: {
@@ -110,7 +125,7 @@ const REFUSED: readonly { what: string; volume: Omit<Volume, "name">; message: s
   {
     what: "a missing key",
     volume: { secret: { secretName: "key", items: [{ key: "no", path: "x" }] } },
-    message: "references non-existent config key: no",
+    message: "references non-existent secret key: no",
   },
   {
     what: "a path out of the volume",

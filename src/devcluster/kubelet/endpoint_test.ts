@@ -2,27 +2,34 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { loggerOf } from "../../lib/logger.ts";
 import { makeCertificate } from "../certificate.ts";
 import { LogFile } from "./log_file.ts";
-import { type LogAccess, startLogServer } from "./log_server.ts";
+import { badRequestResponse, startEndpoint, textResponse } from "./endpoint.ts";
+import type { EndpointAccess } from "./endpoint_access.ts";
+import { logRoute } from "./log_endpoint.ts";
 import { findOwner } from "./peer.ts";
 
 /** Runs `use` with an endpoint that knows `rl/pong`, whose container `main` has said something. */
 async function withServer(
-  access: LogAccess,
+  access: EndpointAccess,
   use: (get: (path: string, token?: string) => Promise<Response>, log: LogFile) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const log = new LogFile(`${folder}/0.log`);
   await log.write(new TextEncoder().encode("one\ntwo\n"));
   const certificate = await makeCertificate("laptop", ["laptop"]);
-  const server = startLogServer({
+  const server = await startEndpoint({
     certificate,
     access,
-    lookup: ({ pod, container }, previous) =>
-      pod !== "pong"
-        ? { kind: "noPod" }
-        : container !== "main"
-        ? { kind: "noContainer" }
-        : { kind: "found", log: previous ? undefined : log },
+    routes: {
+      healthz: { methods: ["GET"], answer: () => textResponse(200, "ok") },
+      refused: { methods: ["GET", "POST"], answer: () => badRequestResponse("a: b") },
+      containerLogs: logRoute(({ pod, container }, previous) =>
+        pod !== "pong"
+          ? { kind: "noPod" }
+          : container !== "main"
+          ? { kind: "noContainer" }
+          : { kind: "found", log: previous ? undefined : log }
+      ),
+    },
     log: loggerOf("test"),
   });
   const client = Deno.createHttpClient({ caCerts: [certificate.caPem ?? ""] });
@@ -60,7 +67,16 @@ Deno.test.each([
     status: 404,
     text: 'container "none" not found in pod "pong"\n',
   },
-  { path: "/exec/rl/pong/main", status: 404, text: "404 page not found\n" },
+  { path: "/containerLogs/rl/pong", status: 404, text: "404 page not found\n" },
+  { path: "/other/rl/pong/main", status: 404, text: "404 page not found\n" },
+  { path: "/constructor", status: 404, text: "404 page not found\n" },
+  { path: "/healthz/%", status: 400, text: "URI malformed\n" },
+  {
+    path: "/refused",
+    status: 400,
+    text: '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"a: b",' +
+      '"reason":"BadRequest","code":400}',
+  },
 ])(
   "the endpoint answers $status to $path",
   ({ path, status, text }) =>
