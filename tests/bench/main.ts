@@ -1,45 +1,84 @@
-// deno-lint-ignore-file no-console
-/** Prints every figure, measured on a real control plane. `deno task bench`. */
+/** Prints every figure: `deno task bench`, or only those of one subject, `deno task bench embedded`. */
 import { fileURLToPath } from "node:url";
 import { startControlPlane } from "../support/control_plane.ts";
 import { readProjectCrds } from "../support/shared_control_plane.ts";
+import { measureApiServer } from "./api_server.ts";
+import { measureDevStart } from "./dev_start.ts";
+import { printFigure, printRuns } from "./figures.ts";
 import { measureIdle } from "./idle.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BUNDLE = `${ROOT}dist/di-orchestrator.js`;
+const BUNDLED = [Deno.execPath(), "run", "-A", "--quiet", BUNDLE];
+/** Runs of what is measured several times. */
+const RUNS = 3;
 
-const bundled = await new Deno.Command(Deno.execPath(), {
-  args: ["task", "--quiet", "bundle"],
-  cwd: ROOT,
-}).output();
-if (!bundled.success) throw new Error(new TextDecoder().decode(bundled.stderr));
-const { size } = await Deno.stat(`${ROOT}dist/di-orchestrator.js`);
-row("bundle, minified", size / 1e6, "MB", "");
+const SUBJECTS: Readonly<Record<string, () => Promise<void>>> = {
+  bundle: benchBundle,
+  embedded: benchEmbedded,
+  idle: benchIdle,
+};
 
-const plane = await startControlPlane({ crds: await readProjectCrds() });
-try {
-  const idle = await measureIdle(plane.kubeconfigPath);
-  for (const [name, ms] of Object.entries(idle.readyMs)) {
-    row(`${name}: start to ready`, ms, "ms", "");
+async function benchBundle(): Promise<void> {
+  const { size } = await Deno.stat(BUNDLE);
+  printFigure("bundle, minified", size / 1e6, "MB");
+}
+
+/** The embedded cluster; least, median and most of the runs. */
+async function benchEmbedded(): Promise<void> {
+  await measureDevStart(BUNDLED); // Reads the bundle from the disk.
+  const ready = await repeat(() => measureDevStart(BUNDLED));
+  printRuns("dev: start to ready", ready, "ms", { under: 1500 });
+  const loads = await repeat(() => measureApiServer(BUNDLED));
+  const of = (key: keyof (typeof loads)[number]) => loads.map((load) => load[key]);
+  printRuns("apiserver: 1,000 pods from 16 clients", of("createsPerSecond"), "pods/s", {
+    atLeast: 1000,
+  });
+  printRuns("apiserver: list of 5,000 pods", of("listMs"), "ms");
+  printRuns("apiserver: write to watcher, median", of("watchMs"), "ms");
+  printRuns("apiserver: write to watcher, 199th of 200", of("slowestWatchMs"), "ms");
+}
+
+async function repeat<T>(measure: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let run = 0; run < RUNS; run += 1) results.push(await measure());
+  return results;
+}
+
+/** Operator and server on a real control plane while nothing happens. */
+async function benchIdle(): Promise<void> {
+  const plane = await startControlPlane({ crds: await readProjectCrds() });
+  try {
+    const idle = await measureIdle(plane.kubeconfigPath);
+    for (const [name, ms] of Object.entries(idle.readyMs)) {
+      printFigure(`${name}: start to ready`, ms, "ms");
+    }
+    for (const [name, mb] of Object.entries(idle.memoryMb)) {
+      printFigure(`${name}: idle memory`, mb, "MB PSS");
+    }
+    printFigure("operator + server: idle memory", sum(idle.memoryMb), "MB PSS", { under: 120 });
+    for (const [name, share] of Object.entries(idle.cpuPercent)) {
+      printFigure(`${name}: idle processor time`, share, "% of a core");
+    }
+    const time = sum(idle.cpuPercent);
+    printFigure("operator + server: idle processor time", time, "% of a core", { under: 1 });
+  } finally {
+    await plane.stop();
   }
-  for (const [name, mb] of Object.entries(idle.memoryMb)) {
-    row(`${name}: idle memory`, mb, "MB PSS", "");
-  }
-  row("operator + server: idle memory", sum(idle.memoryMb), "MB PSS", "under 120");
-  for (const [name, share] of Object.entries(idle.cpuPercent)) {
-    row(`${name}: idle processor time`, share, "% of a core", "");
-  }
-  row("operator + server: idle processor time", sum(idle.cpuPercent), "% of a core", "under 1");
-} finally {
-  await plane.stop();
 }
 
 function sum(values: Readonly<Record<string, number>>): number {
   return Object.values(values).reduce((total, value) => total + value, 0);
 }
 
-function row(what: string, value: number, unit: string, goal: string): void {
-  const figure = value.toFixed(value < 10 ? 2 : 1).padStart(10);
-  console.log(
-    `${what.padEnd(42)}${figure} ${unit.padEnd(12)} ${goal && `(goal: ${goal})`}`.trimEnd(),
-  );
+const bundled = await new Deno.Command(Deno.execPath(), {
+  args: ["task", "--quiet", "bundle"],
+  cwd: ROOT,
+}).output();
+if (!bundled.success) throw new Error(new TextDecoder().decode(bundled.stderr));
+const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(SUBJECTS);
+for (const name of wanted) {
+  const subject = SUBJECTS[name];
+  if (subject === undefined) throw new RangeError(`No such subject: ${name}`);
+  await subject();
 }

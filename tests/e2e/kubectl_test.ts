@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { eventually } from "../support/eventually.ts";
 import { hasKubectl, Kubectl } from "../support/kubectl.ts";
+import { cellsOf, linesOf } from "../support/kubectl_session.ts";
 import { startParts } from "../support/story.ts";
 import { IS_REAL, useTestCluster } from "../support/test_cluster.ts";
 
@@ -13,16 +14,6 @@ const COORDINATOR = `${JOB}-coordinator`;
 
 const cluster = useTestCluster();
 const isIgnored = !IS_REAL && !hasKubectl();
-
-/** The cells of what `kubectl get` printed, a list for each line. */
-function cellsOf(text: string): string[][] {
-  return text.trim().split("\n").map((line) => line.split(/ {2,}/).map((cell) => cell.trim()));
-}
-
-/** The lines of what `kubectl apply` printed, sorted. */
-function linesOf(text: string): string[] {
-  return text.trim().split("\n").sort();
-}
 
 Deno.test({
   name: `a kubectl session runs the examples${isIgnored ? " (ignored: no kubectl on PATH)" : ""}`,

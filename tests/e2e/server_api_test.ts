@@ -418,7 +418,7 @@ Deno.test("paths are exact, and the probes answer any method", async () => {
 Deno.test("a client that sends as DI-engine does is served", async () => {
   await using story = await AllocationStory.open(cluster());
   const { namespace, server } = story;
-  const client = new RecordedClient({
+  using client = new RecordedClient({
     server: new URL(server.url).host,
     namespace,
     coordinator: "demo-coordinator",
