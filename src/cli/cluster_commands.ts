@@ -66,7 +66,7 @@ export function addClusterCommands(
   kubelet
     .option(
       "--tls-cert-file <file>",
-      "certificate of the log endpoint, for API servers that verify it",
+      "certificate of the endpoint for logs and commands, for API servers that verify it",
     )
     .option("--tls-private-key-file <file>", "its key")
     .option(

@@ -117,19 +117,27 @@ export class JobView {
     if (pod === undefined) return;
     const name = pod.metadata.name ?? "";
     this.seen.set(name, pod);
-    const now = after === undefined ? "gone" : podStateText(after);
-    if (before !== undefined && now === podStateText(before)) return;
+    const now = after === undefined ? "gone" : describeState(after);
+    if (before !== undefined && now === describeState(before)) return;
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1).padStart(6);
-    const why = after === undefined ? undefined : podTroubleText(after);
-    this.#print(`${seconds}s  ${name.padEnd(40)} ${now}${why === undefined ? "" : `: ${why}`}`);
+    this.#print(`${seconds}s  ${name.padEnd(40)} ${now}`);
   }
 }
 
-/** Why a container of the pod does not run, where the kubelet has said so. */
-function podTroubleText(pod: Pod): string | undefined {
-  const states = pod.status?.containerStatuses?.map(({ state }) => state) ?? [];
-  return states.map((state) => state?.waiting?.message ?? state?.terminated?.message)
-    .find((message) => message !== undefined);
+function describeState(pod: Pod): string {
+  const why = podTroubleText(pod);
+  return `${podStateText(pod)}${why === undefined ? "" : `: ${why}`}`;
+}
+
+/** Why the pod or a container of it does not run, where scheduler or kubelet have said so. */
+function podTroubleText({ status }: Pod): string | undefined {
+  const unplaced = status?.conditions?.find(({ type, status }) =>
+    type === "PodScheduled" && status === "False"
+  );
+  const states = status?.containerStatuses?.map(({ state }) => state) ?? [];
+  return unplaced?.message ??
+    states.map((state) => state?.waiting?.message ?? state?.terminated?.message)
+      .find((message) => message !== undefined);
 }
 
 /** One word for a pod, as `kubectl get pod` has it in its STATUS column, and whether it is ready. */

@@ -7,6 +7,7 @@ import {
   jsonLinesFormatter,
   type Logger,
   type LogLevel,
+  type LogRecord,
   reset,
 } from "@logtape/logtape";
 
@@ -23,14 +24,25 @@ export async function startLogging(
     : Deno.stderr.isTerminal()
     ? ansiColorFormatter
     : getTextFormatter();
+  const write = format === "json"
+    ? formatter
+    : (record: LogRecord) => withFields(formatter, record);
   await reset();
   await configure({
-    sinks: { stderr: (record) => void Deno.stderr.writeSync(encode(formatter(record))) },
+    sinks: { stderr: (record) => void Deno.stderr.writeSync(encode(write(record))) },
     loggers: [
       { category: [], sinks: ["stderr"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "warning" },
     ],
   });
+}
+
+/** Text formats leave the fields out, which say what a line is about. */
+function withFields(format: (record: LogRecord) => string, record: LogRecord): string {
+  const fields = Object.entries(record.properties).map(([key, value]) =>
+    ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  );
+  return `${format(record).trimEnd()}${fields.join("")}\n`;
 }
 
 function encode(text: string): Uint8Array {

@@ -1,6 +1,5 @@
 /** Definitions of custom resources that are refused. */
-import { ANY, created, invalid, named, notFound, ok, refused } from "./expected.ts";
-import type { Exchange } from "./exchange.ts";
+import { ANY, refused } from "./expected.ts";
 import { DEFINITIONS, thingDefinition } from "./gizmos.ts";
 import { contract, type Expectation } from "./suite.ts";
 import { GROUP } from "./widgets.ts";
@@ -52,61 +51,6 @@ const versions = (...list: readonly Fields[]) => ({
   })),
 });
 const OBJECT = { type: "object" };
-
-/** A group of a row's own, with the definition of things in it and the path of one. */
-function things(row: string, spec: Fields, more: Fields = {}) {
-  const group = `${row}.${GROUP}`;
-  const path = `${group}/v1/things`;
-  const thing = (name: string, value: Fields, metadata: Fields = {}) => ({
-    apiVersion: `${group}/v1`,
-    kind: "Thing",
-    metadata: { name, ...metadata },
-    spec: value,
-  });
-  const definition = `${DEFINITIONS}/things.${group}`;
-  const define: Exchange = {
-    send: `POST ${DEFINITIONS}`,
-    body: thingDefinition(group, spec, more),
-  };
-  const served: Exchange = { send: `GET /apis/${path}`, eventually: true, answers: ok() };
-  return { group, path, thing, definition, define, served };
-}
-
-const changing = things("changing", withA({ type: "string", maxLength: 9 }));
-const stricter = things("stricter", {
-  type: "object",
-  properties: {
-    a: { type: "string", maxLength: 9 },
-    b: { type: "string" },
-    list: {
-      type: "array",
-      items: {
-        type: "object",
-        required: ["k"],
-        properties: { k: { type: "string" }, v: { type: "string", maxLength: 9 } },
-      },
-      "x-kubernetes-list-type": "map",
-      "x-kubernetes-list-map-keys": ["k"],
-    },
-  },
-});
-const dying = things("dying", OBJECT);
-const columns = things("columns", withA({ type: "integer" }));
-const crowded = things("crowded", OBJECT);
-const renamed = things("renamed", OBJECT);
-const fixed = things("fixed", OBJECT);
-const LONG = "123456";
-
-/** Lets texts have 3 characters at most from now on. */
-const shorten = (definition: string, field: string): Exchange => ({
-  send: `PATCH ${definition}`,
-  type: "json",
-  body: [{
-    op: "replace",
-    path: `/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/${field}/maxLength`,
-    value: 3,
-  }],
-});
 
 const ROWS: readonly Expectation[] = [
   refuses(

@@ -7,50 +7,7 @@ import { GROUP } from "./widgets.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const KIND = "CustomResourceDefinition.apiextensions.k8s.io";
-const SPEC = "spec.validation.openAPIV3Schema.properties[spec]";
-
-/** Refuses a definition: with this schema of the spec, and with these fields of its own. */
-function refuses(
-  why: string,
-  spec: Fields,
-  field: string,
-  message: RegExp | string,
-  more: Fields = {},
-): Expectation {
-  const group = typeof more["group"] === "string" ? more["group"] : `refused.${GROUP}`;
-  const text = typeof message === "string" ? RegExp.escape(message) : message.source;
-  return {
-    it: `refuses ${why}`,
-    send: `POST ${DEFINITIONS}?dryRun=All`,
-    body: thingDefinition(group, spec, more),
-    answers: refused(
-      422,
-      "Invalid",
-      new RegExp(
-        `^${RegExp.escape(KIND)} "things\\.[^"]*" is invalid: .*${RegExp.escape(field)}: ${text}`,
-        "s",
-      ),
-      ANY,
-    ),
-  };
-}
-
 const withA = (a: Fields): Fields => ({ type: "object", properties: { a } });
-const A = `${SPEC}.properties[a]`;
-const withRule = (rule: Fields): Fields => ({
-  type: "object",
-  properties: { n: { type: "integer" }, s: { type: "string", maxLength: 9 } },
-  "x-kubernetes-validations": [rule],
-});
-const RULE = `${SPEC}.x-kubernetes-validations[0]`;
-const versions = (...list: readonly Fields[]) => ({
-  versions: list.map((version) => ({
-    served: true,
-    schema: { openAPIV3Schema: { type: "object" } },
-    ...version,
-  })),
-});
 const OBJECT = { type: "object" };
 
 /** A group of a row's own, with the definition of things in it and the path of one. */

@@ -1,42 +1,18 @@
 /** What the server tells of its groups and kinds. */
-import { ABSENT, ANY, type ExpectedAnswer, named, ok, refused } from "./expected.ts";
+import { ABSENT, named, ok, PAGE_NOT_FOUND, refused, WRONG_METHOD } from "./expected.ts";
 import { DIENGINE } from "./objects.ts";
 import { define, GROUP } from "./widgets.ts";
 import { contract, type Expectation } from "./suite.ts";
 
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const AGGREGATED_OR_PLAIN = `${AGGREGATED},application/json`;
-const WIDGET_SCHEMA = `${GROUP.split(".").reverse().join(".")}.v1.Widget`;
-const INDEX_ENTRY =
-  /"api\/v1":\{"serverRelativeURL":"\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{32,}"\}/;
-const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
-const PAGE_NOT_FOUND: ExpectedAnswer = {
-  status: 404,
-  body: "404 page not found\n",
-  headers: TEXT,
-};
 const NO_SUCH = refused(404, "NotFound", "the server could not find the requested resource", {});
-const WRONG_METHOD = refused(
-  405,
-  "MethodNotAllowed",
-  "the server does not allow this method on the requested resource",
-  {},
-);
-
 /** One version of a group in aggregated discovery, with some of its resources. */
 function aggregated(name: string | undefined, version: string, resources: unknown) {
   return {
     metadata: name === undefined ? {} : { name },
     versions: [{ version, freshness: "Current", resources }],
-  };
-}
-
-function answersHealth(path: string, body: string | RegExp): Expectation {
-  return {
-    it: `answers ${path}`,
-    send: `GET ${path}`,
-    answers: { status: 200, body, headers: TEXT },
   };
 }
 

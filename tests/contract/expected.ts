@@ -82,6 +82,23 @@ export function badRequest(message: string | RegExp): ExpectedAnswer {
   return refused(400, "BadRequest", message);
 }
 
+/** Headers of an answer that is no object. */
+export const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+/** The answer for a path that nothing serves. */
+export const PAGE_NOT_FOUND: ExpectedAnswer = {
+  status: 404,
+  body: "404 page not found\n",
+  headers: TEXT,
+};
+
+export const WRONG_METHOD = refused(
+  405,
+  "MethodNotAllowed",
+  "the server does not allow this method on the requested resource",
+  {},
+);
+
 export function notFound(resource: string, name: string): ExpectedAnswer {
   const message = `${resource} "${name}" not found`;
   return refused(404, "NotFound", message, detailsOf(resource, name));

@@ -244,6 +244,10 @@ testOnNode("kubectl shows a pod's life", async (session, t) => {
     match(node, /^ {2}Ready +True .*KubeletReady +processes can be run$/m);
     match(node, /^ +Container Runtime Version: +process:\/\/1$/m);
     match(node, new RegExp(`^ {2}${namespace} +pod +0 \\(0%\\) `, "m"));
+    strictEqual(
+      await session.ok("get", "node", namespace, "-o", "jsonpath={.status.declaredFeatures}"),
+      '["ExtendWebSocketsToKubelet"]',
+    );
     match(
       await session.ok("get", "node", namespace, "-o", "wide"),
       new RegExp(`^${namespace} +Ready +<none> .* 127\\.0\\.0\\.1 `, "m"),

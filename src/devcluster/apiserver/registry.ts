@@ -14,13 +14,7 @@ export interface ResourceType {
   readonly custom: CustomVersion | undefined;
 }
 
-/** The object as it is kept: whichever version it was written in, it is stored in one. */
-export function asStored(object: ApiObject, { custom }: ResourceType): ApiObject {
-  if (custom === undefined || object.apiVersion === custom.storedAs) return object;
-  return { ...object, apiVersion: custom.storedAs };
-}
-
-/** The object in the version of the type: the same but for its `apiVersion`. */
+/** The object in the version of the type, whichever it was written in: all but `apiVersion` is the same. */
 export function asType(stored: Stored, { custom, info }: ResourceType): Stored {
   if (custom === undefined) return stored;
   const apiVersion = apiVersionOf(info);
@@ -54,7 +48,7 @@ export class Registry {
     const group = slash === -1 ? "" : apiVersion.slice(0, slash);
     const version = apiVersion.slice(slash + 1);
     const types = this.all().filter(({ info }) => info.kind === kind && info.group === group);
-    // Objects may be stored in a version that is not served.
+    // What was written in a version may outlive its being served.
     return types.find(({ info }) => info.version === version) ?? types[0];
   }
   all(): ResourceType[] {

@@ -5,10 +5,10 @@
 import type { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { connect } from "node:tls";
+import { drained } from "../../lib/drained.ts";
 import { rawAnswer } from "../../lib/raw_answer.ts";
 import { errorResponse } from "./http/respond.ts";
-import { authorityOf, kubeletFailure } from "./kubelet_access.ts";
+import { authorityOf, type KubeletAccess, kubeletFailure } from "./kubelet_access.ts";
 import { StreamResponse, type StreamTarget } from "./pod_streams.ts";
 
 /** Headers that are between the client and this server alone. */
@@ -88,31 +88,71 @@ async function handOn(
   head: Buffer,
   { kubelet, path }: StreamTarget,
 ): Promise<void> {
-  const { hostname: host, port, caPem } = kubelet;
-  const inner = connect({ host, port, ...(caPem !== undefined && { ca: [caPem] }) });
-  inner.setNoDelay(true);
-  const failure = await new Promise<unknown>((resolve) => {
-    inner.once("secureConnect", () => resolve(undefined));
-    inner.once("error", resolve);
-  });
-  inner.on("error", () => {}); // "close" follows
-  if (failure !== undefined) {
-    inner.destroy();
+  let inner: Deno.TlsConn;
+  try {
+    inner = await connectTo(kubelet);
+  } catch (error) {
     const url = `https://${authorityOf(kubelet)}${path}`;
-    outer.end(await rawAnswer(errorResponse(kubeletFailure(url, failure))));
+    outer.end(await rawAnswer(errorResponse(kubeletFailure(url, error))));
     return;
   }
-  const closed = new Promise((resolve) => inner.once("close", resolve));
-  // Either end may go at any time; then the other goes as well, once it has what was sent to it.
-  inner.once("close", () => outer.end(() => outer.destroy()));
-  outer.once("close", () => inner.destroy());
-  if (outer.destroyed) inner.destroy();
-  inner.write(headText(request, kubelet.authorization, authorityOf(kubelet), path));
-  // Nothing may follow an empty write on a TLS socket: it never ends (Deno 2.9.6).
-  if (head.length > 0) inner.write(head);
-  inner.pipe(outer);
-  outer.pipe(inner);
-  await closed;
+  const gone = new Promise<void>((resolve) => {
+    if (outer.destroyed) resolve();
+    outer.once("close", () => resolve());
+  });
+  // Whoever reads or writes when it closes is told by an error.
+  const closed = gone.then(() => inner.close());
+  const text = headText(request, kubelet.authorization, authorityOf(kubelet), path);
+  const input = passInput(outer, inner, [new TextEncoder().encode(text), head]);
+  await passOutput(inner, outer);
+  outer.end(() => outer.destroy());
+  await Promise.all([input, closed]);
+}
+
+/** A TLS client of `node:tls` would read on however much waits; this one reads when it is asked. */
+async function connectTo({ hostname, port, caPem }: KubeletAccess): Promise<Deno.TlsConn> {
+  const plain = await Deno.connect({ hostname, port });
+  plain.setNoDelay(true);
+  const trust = caPem === undefined ? {} : { caCerts: [caPem] };
+  const secure = await Deno.startTls(plain, { hostname, ...trust });
+  try {
+    await secure.handshake();
+    return secure;
+  } catch (error) {
+    secure.close();
+    throw error;
+  }
+}
+
+async function passInput(
+  outer: Duplex,
+  inner: Deno.TlsConn,
+  first: readonly Uint8Array[],
+): Promise<void> {
+  try {
+    for (const bytes of first) await writeAll(inner, bytes);
+    for await (const chunk of outer) await writeAll(inner, chunk);
+  } catch {
+    // One of the two is gone, and the other goes with it.
+  }
+  outer.destroy();
+}
+
+async function writeAll(inner: Deno.TlsConn, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await inner.write(bytes.subarray(done));
+}
+
+async function passOutput(inner: Deno.TlsConn, outer: Duplex): Promise<void> {
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(64 * 1024);
+      const count = await inner.read(chunk);
+      if (count === null || outer.destroyed) return;
+      if (!outer.write(chunk.subarray(0, count))) await drained(outer);
+    }
+  } catch {
+    // One of the two is gone, and the other goes with it.
+  }
 }
 
 /** The client's request as it goes to the kubelet. */

@@ -277,7 +277,10 @@ export class PodContainer {
   #watchMemory(run: Run): void {
     const limit = this.#options.container.resources?.limits?.memory;
     if (limit === undefined) return;
-    this.#deps.memory.watch(run.process.pid, parseQuantity(String(limit)), () => {
+    const bytes = parseQuantity(String(limit));
+    // No limit, as on a cluster.
+    if (bytes === 0) return;
+    this.#deps.memory.watch(run.process.pid, bytes, () => {
       run.isOverMemory = true;
       killRun(run);
     });

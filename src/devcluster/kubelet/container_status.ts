@@ -155,7 +155,7 @@ export function timeText(ms: number): string {
 }
 
 /** `10s`, `2m40s`, `5m0s`: as Go writes a duration. */
-export function delayText(ms: number): string {
+function delayText(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

@@ -3,9 +3,10 @@ import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Duplex } from "node:stream";
+import { drained } from "../../lib/drained.ts";
 import type { Logger } from "../../lib/logger.ts";
-import type { ServingCertificate } from "../certificate.ts";
 import { rawAnswer } from "../../lib/raw_answer.ts";
+import type { ServingCertificate } from "../certificate.ts";
 import { type EndpointAccess, isAllowed } from "./endpoint_access.ts";
 import { HOST_IP } from "./pod_status.ts";
 import { acceptLines, WebSocketConnection } from "./websocket.ts";
@@ -200,11 +201,7 @@ async function sendResponse(
     for (;;) {
       const { value, done } = await reader?.read() ?? { done: true };
       if (done || response.destroyed) break;
-      if (response.write(value)) continue;
-      await new Promise<void>((resolve) => {
-        response.once("drain", resolve);
-        response.once("close", resolve);
-      });
+      if (!response.write(value)) await drained(response);
     }
   } catch {
     // What was being read has failed: the client sees the connection end.

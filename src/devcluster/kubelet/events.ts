@@ -1,12 +1,5 @@
 /** Events on pods, as `kubectl describe pod` shows them. */
-import {
-  type CoreEvent,
-  EVENTS,
-  isNotFound,
-  type KubeClient,
-  type Node,
-  type Pod,
-} from "../../kube/mod.ts";
+import { type CoreEvent, EVENTS, isNotFound, type KubeClient, type Pod } from "../../kube/mod.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { timeText } from "./container_status.ts";
 
@@ -61,12 +54,6 @@ export class EventRecorder {
         { resourceVersion: pod.metadata.resourceVersion }),
       ...(note.fieldPath !== undefined && { fieldPath: note.fieldPath }),
     }, note);
-  }
-
-  /** Notes something about the node. */
-  recordNode(node: Node, note: EventNote): void {
-    const name = node.metadata.name ?? "";
-    this.#push({ apiVersion: "v1", kind: "Node", name, uid: node.metadata.uid ?? name }, note);
   }
 
   /** Waits for what is being written, at most `limitMs`. */

@@ -1,4 +1,8 @@
-/** Reading a container's log back: which lines were asked for, and how they are sent. */
+/**
+ * Reading a container's log back: which lines were asked for, and how they are sent. Texts in here hold a
+ * byte in each character: output need not be UTF-8, and parts of a line end inside characters.
+ */
+import { Buffer } from "node:buffer";
 import { joinBytes, type LogFile, rotatedPath } from "./log_file.ts";
 
 /** What a reader asks for; the names are those of the API's query parameters. */
@@ -108,10 +112,8 @@ export async function* readLog(
   let stored = await readStored(log, position);
   let asked: LogQuery = query;
   for (;;) {
-    const bytes = new TextEncoder().encode(selectLines(stored, asked)).slice(
-      0,
-      Math.min(left, 2 ** 31),
-    );
+    const lines = Buffer.from(selectLines(stored, asked), "latin1");
+    const bytes = new Uint8Array(lines.subarray(0, Math.min(left, lines.length)));
     if (bytes.length > 0) yield bytes;
     left -= bytes.length;
     if (!query.follow || left <= 0 || signal.aborted) return;
@@ -169,7 +171,7 @@ async function readFrom(path: string, from: number, to: number | undefined): Pro
       pieces.push(buffer.subarray(0, count));
       left -= count;
     }
-    return new TextDecoder().decode(joinBytes(pieces));
+    return Buffer.from(joinBytes(pieces).buffer).toString("latin1");
   } catch (error) {
     // Put aside or removed between two looks.
     if (error instanceof Deno.errors.NotFound) return "";

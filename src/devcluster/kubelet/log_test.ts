@@ -98,6 +98,14 @@ Deno.test("a log cuts very long lines into parts and gives them back whole", () 
     strictEqual(await textOf(log), `${line}\n${line}\nend\n`);
   }));
 
+Deno.test("a log gives bytes back as they were, cut in the middle of characters or no text at all", () =>
+  withLog(async (log) => {
+    const line = `x${"é".repeat(20_000)}`;
+    for (const piece of [bytes(line), Uint8Array.of(0xff, 0), bytes("\n")]) await log.write(piece);
+    const [read] = await Array.fromAsync(readLog(log, ALL, AbortSignal.timeout(5000)));
+    deepStrictEqual(read, Uint8Array.of(...bytes(line), 0xff, 0, 10));
+  }));
+
 Deno.test("a log that grows too large keeps one older file", () =>
   withLog(async (log) => {
     for (let number = 10; number < 40; number++) await log.write(bytes(`line ${number}\n`));

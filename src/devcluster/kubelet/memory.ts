@@ -1,5 +1,7 @@
 /** Memory limits of containers: what a kernel's control group would see to. */
 
+import { processNumbers } from "./strays.ts";
+
 /** Between two looks. A real limit acts at once; this one when it is next looked at. */
 const LOOK_MS = 1000;
 
@@ -8,7 +10,7 @@ interface Watch {
   readonly onOver: () => void;
 }
 
-/** Looks at the memory of process groups for as long as somebody has one watched. */
+/** Looks at the memory of process groups for as long as somebody has one watched. Sees nothing without `/proc`. */
 export class MemoryGuard {
   readonly #lookMs: number;
   readonly #watches = new Map<number, Watch>();
@@ -53,12 +55,11 @@ export function systemKills(): number {
 
 function membersOf(groups: ReadonlySet<number>): Map<number, number[]> {
   const members = new Map<number, number[]>();
-  for (const { name } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = readText(`/proc/${name}/stat`);
+  for (const pid of processNumbers()) {
+    const stat = readText(`/proc/${pid}/stat`);
     // The name of the program, in brackets, may hold anything.
     const group = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ", 3)[2]);
-    if (groups.has(group)) members.set(group, [...members.get(group) ?? [], Number(name)]);
+    if (groups.has(group)) members.set(group, [...members.get(group) ?? [], pid]);
   }
   return members;
 }

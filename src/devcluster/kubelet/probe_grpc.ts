@@ -39,10 +39,12 @@ interface Answer {
 
 function call(address: string, service: string, signal: AbortSignal): Promise<Answer> {
   const session = http2.connect(`http://${address}`);
+  let give = () => {};
   return new Promise<Answer>((resolve, reject) => {
-    const give = () => reject(signal.reason);
+    give = () => reject(signal.reason);
+    if (signal.aborted) return give();
     signal.addEventListener("abort", give, { once: true });
-    session.once("error", reject);
+    session.on("error", reject);
     const request = session.request({
       ":method": "POST",
       ":path": "/grpc.health.v1.Health/Check",
@@ -55,17 +57,19 @@ function call(address: string, service: string, signal: AbortSignal): Promise<An
     request.on("response", (headers) => tail = { ...headers, ...tail });
     request.on("trailers", (trailers) => tail = { ...tail, ...trailers });
     request.on("data", (piece: Uint8Array) => pieces.push(piece));
-    request.once("error", reject);
+    request.on("error", reject);
     request.once("end", () => {
-      signal.removeEventListener("abort", give);
       resolve({
         body: Uint8Array.from(pieces.flatMap((piece) => [...piece])),
         status: String(tail["grpc-status"] ?? "2"),
-        message: decodeURIComponent(String(tail["grpc-message"] ?? "")),
+        message: decodedText(String(tail["grpc-message"] ?? "")),
       });
     });
     request.end(requestOf(service));
-  }).finally(() => session.destroy());
+  }).finally(() => {
+    signal.removeEventListener("abort", give);
+    session.destroy();
+  });
 }
 
 /** A message in its frame: no compression, length, then field 1 with the service's name. */
@@ -78,6 +82,15 @@ function requestOf(service: string): Uint8Array {
 /** Field 1 of the answer, a small number; 0 is left out on the wire. */
 function stateOf(body: Uint8Array): number {
   return body[5] === 0x08 ? body[6] ?? 0 : 0;
+}
+
+/** Percent-encoded text; as it is where a server has not encoded it. */
+function decodedText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function textOf(error: unknown): string {

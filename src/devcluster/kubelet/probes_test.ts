@@ -216,6 +216,7 @@ const HEALTH: readonly { what: string; body: number[]; status: string; ready: bo
   { what: "serves", body: [0, 0, 0, 0, 2, 0x08, 1], status: "0", ready: true },
   { what: "does not serve", body: [0, 0, 0, 0, 2, 0x08, 2], status: "0", ready: false },
   { what: "has no such method", body: [], status: "12", ready: false },
+  { what: "does not encode what it says", body: [], status: "2", ready: false },
 ];
 
 Deno.test.each(HEALTH)("a gRPC probe of a server that $what gives $ready", async (row) => {
@@ -228,7 +229,8 @@ Deno.test.each(HEALTH)("a gRPC probe of a server that $what gives $ready", async
       stream.respond({ ":status": 200, "content-type": "application/grpc" }, {
         waitForTrailers: true,
       });
-      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": row.status }));
+      const trailers = { "grpc-status": row.status, "grpc-message": "100% of it" };
+      stream.on("wantTrailers", () => stream.sendTrailers(trailers));
       stream.end(Uint8Array.from(row.body));
     });
   });

@@ -207,7 +207,8 @@ function signalGroup(group: number, name: "SIGTERM" | "SIGKILL"): void {
   try {
     Deno.kill(-group, name);
   } catch (error) {
-    // Nobody is left in it.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // Nobody is left in it, or only what has become another user (`sudo`): that is out of our reach.
+    const isPast = error instanceof Deno.errors.NotFound;
+    if (!isPast && !(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }

@@ -47,8 +47,8 @@ async function findMarked(marks: ReadonlySet<string>): Promise<number[]> {
   return found;
 }
 
-/** Empty where the system has no `/proc`. */
-function processNumbers(): number[] {
+/** The numbers of all processes; empty where the system has no `/proc`. */
+export function processNumbers(): number[] {
   try {
     return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger);
   } catch {

@@ -1,6 +1,7 @@
 /** The server's end of a WebSocket on a node socket. Reads no further than what has been used. */
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
+import { drained } from "../../lib/drained.ts";
 import {
   binaryFrame,
   closeFrame,
@@ -32,12 +33,18 @@ export class WebSocketConnection {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
-    this.#pings = setInterval(() => void this.#write(pingFrame()), PING_MS);
+    // Where something waits to go out, that does what a ping would do.
+    this.#pings = setInterval(() => {
+      if (!socket.writableNeedDrain) void this.#write(pingFrame());
+    }, PING_MS);
     socket.on("error", () => {}); // "close" follows
-    socket.once("close", () => {
+    const end = () => {
       clearInterval(this.#pings);
       this.#gone.abort();
-    });
+    };
+    // A client may have left before: "close" is over then.
+    if (socket.destroyed) end();
+    else socket.once("close", end);
   }
 
   /** Aborts when the client cannot be reached any more. */
@@ -96,16 +103,7 @@ export class WebSocketConnection {
 
   async #push(frame: Uint8Array): Promise<void> {
     const socket = this.#socket;
-    if (this.gone.aborted || socket.write(frame)) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        socket.off("drain", done);
-        socket.off("close", done);
-        resolve();
-      };
-      socket.once("drain", done);
-      socket.once("close", done);
-    });
+    if (!this.gone.aborted && !socket.write(frame)) await drained(socket);
   }
 }
 

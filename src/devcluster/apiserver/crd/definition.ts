@@ -31,8 +31,6 @@ export interface CustomVersion {
   readonly shape: Shape;
   readonly columns: readonly PrinterColumn[];
   readonly selectableFields: readonly string[];
-  /** `apiVersion` that objects are stored with, whichever they are written in. */
-  readonly storedAs: string;
   /** What every answer in this version warns of; "" for nothing. */
   readonly deprecation: string;
   /** Where the counts of the scale subresource are; undefined without it. */
@@ -130,7 +128,6 @@ export function versionsOf(definition: ApiObject): CustomVersion[] {
         columns: objectsOf(version.additionalPrinterColumns).map(columnOf),
         selectableFields: objectsOf(version.selectableFields)
           .map(({ jsonPath }) => stringOf(jsonPath).replace(/^\./, "")),
-        storedAs: `${spec.group}/${storageVersions(spec)[0]}`,
         deprecation: deprecationOf(spec, version),
         scale,
       };

@@ -3,7 +3,7 @@ import type { Cluster } from "../cluster.ts";
 import { type ApiObject, isEqual, type JsonObject } from "../json.ts";
 import type { CreateContext } from "../kinds/rules.ts";
 import { recordCreate } from "../managed/record.ts";
-import { asStored, type ResourceType } from "../registry.ts";
+import type { ResourceType } from "../registry.ts";
 import {
   alreadyExists,
   forbiddenRequest,
@@ -96,7 +96,7 @@ export function createObject(
     giveBack();
     return unsaved(object);
   }
-  return collection.create(key, asStored(object, type));
+  return collection.create(key, object);
 }
 
 /** @param taken Gets what gives back each thing that is given out. */

@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster.ts";
 import { type ApiObject, isEqual, type JsonObject, type Meta, objectOf } from "../json.ts";
 import { recordUpdate } from "../managed/record.ts";
-import { asStored, type ResourceType } from "../registry.ts";
+import type { ResourceType } from "../registry.ts";
 import { storageKey } from "../resources.ts";
 import {
   badRequest,
@@ -151,7 +151,7 @@ export function updateObject(
     collection.remove(key);
     return seal(object, current.version);
   }
-  return collection.replace(key, asStored(object, type));
+  return collection.replace(key, object);
 }
 
 /** The version that an update names; 0 for none, which replaces any. @throws {StatusError} 500, as the real server says it. */
