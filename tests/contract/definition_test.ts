@@ -178,7 +178,11 @@ const ROWS: readonly Expectation[] = [
         ],
       },
     }),
-    then: [{ send: `GET /apis/${crowded.group}/v1/objects`, answers: { status: 404 } }],
+    then: [{
+      eventually: true,
+      send: `GET /apis/${crowded.group}/v1/objects`,
+      answers: { status: 404 },
+    }],
   },
   {
     it: "takes new short names of a definition up",
