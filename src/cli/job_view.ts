@@ -81,7 +81,7 @@ export class JobView {
     while (!signal.aborted) {
       try {
         const { body } = await this.#client.stream(path, signal);
-        for await (const line of body === null ? [] : linesOf(body)) {
+        for await (const line of body === null ? [] : linesOf(body, { signal })) {
           lines.push(line);
           this.#print(`      | ${line}`);
         }

@@ -193,7 +193,7 @@ export class KubeClient {
     if (!response.ok) throw await apiErrorOf(response, path);
     if (response.body === null) return;
     try {
-      for await (const line of linesOf(response.body, options.onData)) {
+      for await (const line of linesOf(response.body, options)) {
         const event = JSON.parse(line) as { type: string; object: unknown };
         if (event.type === "ERROR") throw statusError(event.object as Status, 500);
         yield event as WatchEvent<T>;

@@ -6,7 +6,6 @@ import {
   withServer,
 } from "../../tests/support/api_stub.ts";
 import { aPod } from "../../tests/support/builders.ts";
-import { linesOf } from "../lib/lines.ts";
 import type { KubeClient, WatchEvent } from "./client.ts";
 import { ConnectionError } from "./errors.ts";
 import { PODS } from "./resources.ts";
@@ -112,34 +111,3 @@ Deno.test("KubeClient's watch ends when it is called off, with nothing left behi
     await rejects(watched(client, { signal: stop.signal, onEvent }), ConnectionError);
   });
 });
-
-Deno.test.each([
-  { what: "one piece", pieces: ["a\nb\n"], lines: ["a", "b"] },
-  { what: "a line over three pieces", pieces: ["a", "b", "c\nd\n"], lines: ["abc", "d"] },
-  { what: "a border right at a line's end", pieces: ["a", "\n", "b\n"], lines: ["a", "b"] },
-  { what: "a last line without an end", pieces: ["a\nb"], lines: ["a", "b"] },
-  { what: "empty lines", pieces: ["\n\na\n\n"], lines: ["a"] },
-  { what: "nothing", pieces: [], lines: [] },
-])("linesOf() splits $what", async ({ pieces, lines }) => {
-  deepStrictEqual(await Array.fromAsync(linesOf(bytesOf(pieces))), lines);
-});
-
-Deno.test("linesOf() puts characters together that a border has cut", async () => {
-  const text = "größer→𝛑\nnächste\n";
-  const bytes = new TextEncoder().encode(text);
-  for (let size = 1; size <= 4; size++) {
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-      start(controller) {
-        for (let at = 0; at < bytes.length; at += size) {
-          controller.enqueue(bytes.slice(at, at + size));
-        }
-        controller.close();
-      },
-    });
-    deepStrictEqual(await Array.fromAsync(linesOf(body)), ["größer→𝛑", "nächste"]);
-  }
-});
-
-function bytesOf(pieces: readonly string[]): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
-}

@@ -232,6 +232,10 @@ Deno.test("a pod waits for the config map of its volume, and sees what becomes o
     await until("reader", "Succeeded", phaseOf);
   }, { volumeRefreshMs: 100 }));
 
+function readNames(folder: string): Promise<string[]> {
+  return Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+}
+
 /** How a container has ended, in one line. */
 function endOf({ status }: Pod): string {
   const { exitCode, reason } = status?.containerStatuses?.[0]?.state?.terminated ?? {};
@@ -242,14 +246,18 @@ Deno.test("a node that stops gives its pods time, and writes how they ended", ()
   withBench(async (bench) => {
     const { client, node, create, read, until } = bench;
     const kubelet = await startNode(cluster(), node, NO_SERVER);
+    const marks = await Deno.makeTempDir();
     const say = (script: string) => ({ command: ["sh", "-c", script] });
-    await create("polite", say("trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done"));
-    await create("stubborn", say("trap '' TERM; while :; do sleep 0.05; done"));
+    const loop = "while :; do sleep 0.05; done";
+    await create("polite", say(`trap 'sleep 0.3; exit 0' TERM; touch ${marks}/polite; ${loop}`));
+    await create("stubborn", say(`trap '' TERM; touch ${marks}/stubborn; ${loop}`));
     await create("done", say("exit 0"));
     await create("leaving", {}, { terminationGracePeriodSeconds: 600 });
     for (const name of ["polite", "stubborn", "leaving"]) await until(name, "Running", phaseOf);
     await until("done", "Succeeded", phaseOf);
+    await eventually("both traps", async () => (await readNames(marks)).length === 2);
     await kubelet.stop();
+    await Deno.remove(marks, { recursive: true });
 
     const { status } = await client.get(NODES, { namespace: "", name: node });
     const ready = status?.conditions?.find(({ type }) => type === "Ready");

@@ -51,7 +51,7 @@ export class HttpApi {
   ): AsyncGenerator<unknown> {
     const response = await this.#fetch({ method: "GET", path, headers }, signal);
     if (response.body === null) return;
-    for await (const line of linesOf(response.body)) yield JSON.parse(line);
+    for await (const line of linesOf(response.body, { signal })) yield JSON.parse(line);
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { type CoreEvent, EVENTS, isNotFound, type KubeClient, type Pod } from "../../kube/mod.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { timeText } from "./container_status.ts";
+import { EventBudget } from "./event_budget.ts";
 
 export interface EventNote {
   readonly type: "Normal" | "Warning";
@@ -13,7 +14,7 @@ export interface EventNote {
 }
 
 /** Events that are kept in mind, so that a repeat is counted instead of written anew. */
-const REMEMBERED = 500;
+const REMEMBERED = 4096;
 /** Events that wait while the API server is away; more are dropped. */
 const WAITING_LIMIT = 1000;
 
@@ -31,6 +32,7 @@ export class EventRecorder {
   readonly #log: Logger;
   readonly #written = new Map<string, Written>();
   readonly #abort = new AbortController();
+  readonly #budget = new EventBudget();
   #waiting = 0;
   #queue: Promise<void> = Promise.resolve();
 
@@ -66,8 +68,9 @@ export class EventRecorder {
 
   #push(involvedObject: CoreEvent["involvedObject"], note: EventNote): void {
     if (this.#waiting >= WAITING_LIMIT || this.#abort.signal.aborted) return;
-    this.#waiting++;
     const nowMs = Date.now();
+    if (!this.#budget.spend(involvedObject.uid ?? "", nowMs)) return;
+    this.#waiting++;
     this.#queue = this.#queue.then(async () => {
       this.#waiting--;
       if (this.#abort.signal.aborted) return;
@@ -86,7 +89,8 @@ export class EventRecorder {
   ): Promise<void> {
     const key = JSON.stringify([involvedObject.uid, involvedObject.fieldPath, note]);
     const held = this.#written.get(key);
-    if (held !== undefined && await this.#count(held, nowMs)) return;
+    this.#written.delete(key);
+    if (held !== undefined && await this.#count(held, nowMs)) return this.#keep(key, held);
     const namespace = involvedObject.namespace ?? "default";
     const name = `${involvedObject.name}.${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
     const time = timeText(nowMs);
@@ -103,7 +107,12 @@ export class EventRecorder {
       reportingComponent: this.#component,
       reportingInstance: this.#host,
     }, { signal: this.#abort.signal });
-    this.#written.set(key, { namespace, name, count: 1 });
+    this.#keep(key, { namespace, name, count: 1 });
+  }
+
+  /** As the one last used; the one that was not used for longest makes room. */
+  #keep(key: string, written: Written): void {
+    this.#written.set(key, written);
     const oldest = this.#written.keys().next().value;
     if (this.#written.size > REMEMBERED && oldest !== undefined) this.#written.delete(oldest);
   }

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { aPod } from "../../../tests/support/builders.ts";
 import {
   type Meddler,
@@ -77,4 +77,9 @@ Deno.test("an event that cannot be written is lost, and the next one is not", as
     return act();
   });
   deepStrictEqual(events.map(({ reason }) => reason), ["Killing"]);
+});
+
+Deno.test("an object that fails on and on is spoken of 25 times", async () => {
+  const notes = Array.from({ length: 40 }, (_, index) => ({ ...KILLING, message: `try ${index}` }));
+  strictEqual((await recordAll(notes)).events.length, 25);
 });

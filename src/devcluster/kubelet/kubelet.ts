@@ -237,14 +237,13 @@ class Kubelet {
     const deps = this.#workerDeps(proxyPort);
     const { nodeName } = this.#options;
     this.#pods.subscribe(({ before, after }) => {
-      if (this.#abort.signal.aborted) return;
       const uid = after?.metadata.uid ?? "";
       const oldUid = before?.metadata.uid ?? "";
       if (before !== undefined && oldUid !== uid) this.#workers.get(oldUid)?.leave(0);
       if (after === undefined || after.spec?.nodeName !== nodeName) return;
       const worker = this.#workers.get(uid);
-      if (worker === undefined) this.#adopt(after, deps);
-      else worker.update(after);
+      if (worker !== undefined) worker.update(after);
+      else if (!this.#abort.signal.aborted) this.#adopt(after, deps);
     });
   }
 

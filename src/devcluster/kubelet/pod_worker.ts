@@ -271,32 +271,33 @@ export class PodWorker {
     this.#isReporting = true;
     this.#track((async () => {
       try {
-        await this.#report(status);
-        this.#reportFailures = 0;
+        this.#reportFailures = await this.#report(status) ? 0 : this.#reportFailures + 1;
       } catch (error) {
         if (!this.#left.signal.aborted) this.#warn("Could not write pod status", error);
-        this.#reportAtMs = this.#deps.now() + backoffMs(RETRY, ++this.#reportFailures);
+        this.#reportFailures++;
+      }
+      if (this.#reportFailures > 0) {
+        this.#reportAtMs = this.#deps.now() + backoffMs(RETRY, this.#reportFailures);
       }
       this.#isReporting = false;
       this.#poke();
     })());
   }
 
-  async #report(status: PodStatus): Promise<void> {
+  /** False when the pod is not, or no longer, what we know of it: what comes next works on the news. */
+  async #report(status: PodStatus): Promise<boolean> {
     const { client, observe } = this.#deps;
     const { signal } = this.#left;
     try {
       const pod = { ...this.#pod, status };
       observe(await client.replace(PODS, pod, { subresource: "status", signal }));
+      return true;
     } catch (error) {
-      if (isNotFound(error)) {
-        // Its deletion is on the way to us.
-        this.#reportAtMs = this.#deps.now() + RETRY.maxMs;
-        return;
-      }
+      // Where it is gone, word of its deletion is on the way to us.
+      if (isNotFound(error)) return false;
       if (!isConflict(error)) throw error;
-      // Somebody wrote in between: the next pass works on what is there now.
       observe(await client.get(PODS, keyOf(this.#pod), { signal }));
+      return false;
     }
   }
 

@@ -147,9 +147,27 @@ function refuseOnce(): Meddler {
   };
 }
 
+Deno.test("a status that meets nothing but conflicts is written at growing intervals", () => {
+  const writesAtMs: number[] = [];
+  return withWorker(LOOP, async () => {
+    await eventually("the third write", () => writesAtMs.length >= 3);
+    const [first = 0, second = 0, third = 0] = writesAtMs;
+    // Waits of 200 and 400 ms at least; timers may be a little early.
+    deepStrictEqual([second - first > 190, third - second > 390], [true, true]);
+  }, {
+    meddle: ({ method }, act) => {
+      if (method !== "PUT") return act();
+      writesAtMs.push(performance.now());
+      throw new ApiError(409, "Conflict", "changed");
+    },
+  });
+});
+
 Deno.test("a deleted pod ends, and then its object goes", () =>
-  withWorker(`trap 'exit 0' TERM; ${LOOP}`, async ({ untilPhase, change, client, stored }) => {
+  withWorker(`trap 'exit 0' TERM; touch set; ${LOOP}`, async (rig) => {
+    const { untilPhase, change, client, folder, stored } = rig;
     await untilPhase("Running");
+    await eventually("its trap", () => Deno.stat(`${folder}/pong-uid/work/set`).then(() => true));
     change((pod) => ({
       ...pod,
       metadata: {
