@@ -297,8 +297,11 @@ Deno.test("a kubelet that starts again after it was killed settles what was left
       await until("once", "Failed", phaseOf);
       await until(
         "again",
-        "Running 1",
-        ({ status }) => `${status?.phase} ${status?.containerStatuses?.[0]?.restartCount}`,
+        "running 1",
+        ({ status }) => {
+          const [main] = status?.containerStatuses ?? [];
+          return `${Object.keys(main?.state ?? {})} ${main?.restartCount}`;
+        },
       );
       await eventually("the end of the deleted pod", async () => {
         try {
