@@ -2,13 +2,7 @@
 import { buildCrds } from "../api/mod.ts";
 import { startApiServer } from "../devcluster/apiserver/mod.ts";
 import { type ClaimedResources, startKubelet } from "../devcluster/kubelet/mod.ts";
-import {
-  KubeClient,
-  type KubeObject,
-  NAMESPACES,
-  parseKubeconfig,
-  type Resource,
-} from "../kube/mod.ts";
+import { createDefinition, KubeClient, NAMESPACES, parseKubeconfig } from "../kube/mod.ts";
 import { loggerOf } from "../lib/logger.ts";
 import { startOperator } from "../operator/mod.ts";
 import { startServer } from "../server/mod.ts";
@@ -38,13 +32,6 @@ const LOOPBACK = "127.0.0.1:0";
 /** Where the server is found by pods; the kubelet leads this name to the real port. */
 const SERVER_ADDRESS = "di-server.di-system:8080";
 const SYSTEM_NAMESPACE = "di-system";
-const CRDS: Resource<KubeObject> = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
 
 /**
  * Starts a cluster that has the custom resource definitions and the namespace `di-system`.
@@ -78,7 +65,7 @@ async function startParts(
   const client = new KubeClient(parseKubeconfig(apiserver.kubeconfig(), kubeconfigPath));
   stops.push(() => Promise.resolve(client.close()));
   await Promise.all([
-    ...buildCrds().map((crd) => client.create(CRDS, crd)),
+    ...buildCrds().map((crd) => createDefinition(client, crd)),
     client.create(NAMESPACES, { metadata: { name: SYSTEM_NAMESPACE } }),
   ]);
 

@@ -1,6 +1,7 @@
 /** The way to a Kubernetes API server: types, client, watch caches. */
 export * from "./cache.ts";
 export * from "./client.ts";
+export * from "./definitions.ts";
 export * from "./errors.ts";
 export * from "./kubeconfig.ts";
 export * from "./leader.ts";

@@ -3,7 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseAllDocuments, stringify } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { DIJOBS } from "../../src/api/mod.ts";
-import { KubeClient, PODS, readKubeconfig } from "../../src/kube/mod.ts";
+import { createDefinition, KubeClient, PODS, readKubeconfig } from "../../src/kube/mod.ts";
 import {
   explained,
   printed,
@@ -21,7 +21,6 @@ import { shellJob } from "../support/shell_job.ts";
 import { readProjectCrds } from "../support/shared_control_plane.ts";
 import { objectsOf, SERVER_ADDRESS, submitMockJob, untilFinished } from "../support/story.ts";
 import {
-  CRDS,
   createNamespace,
   ensureNamespace,
   IS_REAL,
@@ -159,7 +158,7 @@ Deno.test("apiserver, kubelet, operator and server run the sample job as process
         withClient(kubeconfigPath, async (client) => {
           const alone: TestCluster = { client, kubeconfigPath, hasGarbageCollector: true };
           if (!IS_REAL) {
-            for (const crd of await readProjectCrds()) await client.create(CRDS, crd);
+            for (const crd of await readProjectCrds()) await createDefinition(client, crd);
             await ensureNamespace(alone, "di-system");
           }
           const submitted = await submitMockJob(alone, await createNamespace(alone, "alone"));

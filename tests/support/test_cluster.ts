@@ -4,13 +4,12 @@
  */
 import { fileURLToPath } from "node:url";
 import {
+  createDefinition,
   isAlreadyExists,
   isNotFound,
   KubeClient,
-  type KubeObject,
   NAMESPACES,
   readKubeconfig,
-  type Resource,
 } from "../../src/kube/mod.ts";
 import { eventually } from "./eventually.ts";
 import { ProcessKeeper } from "./process_keeper.ts";
@@ -26,14 +25,6 @@ export interface TestCluster {
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 export const IS_REAL = Deno.env.get("TEST_CLUSTER") === "kube";
-
-export const CRDS: Resource<KubeObject> = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
 
 /** Gives the tests of the calling file a cluster that has this project's kinds. Call it at the top level. */
 export function useTestCluster(): () => TestCluster {
@@ -68,7 +59,7 @@ function useEmbedded(): () => Omit<TestCluster, "client"> {
     });
     const client = new KubeClient(readKubeconfig(kubeconfigPath));
     const crds = await readProjectCrds();
-    await Promise.all(crds.map((crd) => client.create(CRDS, crd)));
+    await Promise.all(crds.map((crd) => createDefinition(client, crd)));
     client.close();
   });
   Deno.test.afterAll(() => keeper?.stop());

@@ -1,4 +1,5 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { eventually } from "../../../tests/support/eventually.ts";
 import { type JsonObject, objectOf, valueAt } from "./json.ts";
 import { TestApi, WatchReader } from "./test_support.ts";
 
@@ -27,6 +28,10 @@ function onServer(name: string, test: (api: TestApi) => Promise<void>): void {
       api.server.stop();
     }
   });
+}
+
+function untilServed(api: TestApi): Promise<true> {
+  return eventually("the new kind", async () => (await api.call("GET", FOOS)).code === 200);
 }
 
 onServer("a token is needed", async ({ server }) => {
@@ -339,6 +344,7 @@ const FOOS = "/apis/example.com/v1/namespaces/default/foos";
 onServer("a custom resource keeps spec and status apart", async (api) => {
   strictEqual((await api.call("GET", "/apis/example.com/v1")).code, 404);
   strictEqual((await api.call("POST", DEFINITIONS, DEFINITION)).code, 201);
+  await untilServed(api);
   const foo = {
     apiVersion: "example.com/v1",
     kind: "Foo",
@@ -371,6 +377,7 @@ onServer("a custom resource keeps spec and status apart", async (api) => {
 
 onServer("documents name custom resources", async (api) => {
   await api.call("POST", DEFINITIONS, DEFINITION);
+  await untilServed(api);
   const groups = JSON.stringify((await api.call("GET", "/apis")).body);
   match(groups, /"groupVersion":"example.com\/v1"/);
   const openapi = await api.call("GET", "/openapi/v3/apis/example.com/v1");

@@ -1,6 +1,6 @@
 /** What follows from definitions: kinds that are served, and the end of their objects. */
 import type { Cluster } from "../cluster.ts";
-import { planStatus } from "../crd/names.ts";
+import { isEstablished, planStatus } from "../crd/names.ts";
 import { type ApiObject, isEqual, objectOf } from "../json.ts";
 import { builtIn } from "../resources.ts";
 import { type Change, objectKey } from "../store.ts";
@@ -41,19 +41,20 @@ export class Definitions {
     this.#runner.add(`definition ${name}`, () => this.#removeInstances(name));
   }
 
-  /** Serves a definition if nobody else has its names, and says which it is. */
+  /**
+   * Serves a definition whose names have been accepted. Names are given in a task of its own, and two
+   * definitions that come at once are not both given them.
+   */
   #accept(definition: ApiObject): void {
     const name = definition.metadata.name ?? "";
-    const { status, served } = planStatus(definition, this.#ofGroup(definition), timestamp());
-    if (served) this.#cluster.registry.define(definition);
-    if (isEqual(status, definition.status)) return;
+    if (isEstablished(definition)) this.#cluster.registry.define(definition);
+    const planned = planStatus(definition, this.#ofGroup(definition), timestamp());
+    if (isEqual(planned, definition.status)) return;
     this.#runner.add(`names of ${name}`, () => {
       const current = this.#find(name);
       if (current?.metadata.deletionTimestamp !== undefined || current === undefined) return;
-      const planned = planStatus(current, this.#ofGroup(current), timestamp());
-      if (!isEqual(planned.status, current.status)) {
-        this.#replace({ ...current, status: planned.status });
-      }
+      const status = planStatus(current, this.#ofGroup(current), timestamp());
+      if (!isEqual(status, current.status)) this.#replace({ ...current, status });
     });
   }
 
@@ -96,7 +97,7 @@ export class Definitions {
   #sayTerminating(name: string): void {
     const definition = this.#find(name);
     if (definition === undefined) return;
-    const { status } = planStatus(definition, this.#ofGroup(definition), timestamp());
+    const status = planStatus(definition, this.#ofGroup(definition), timestamp());
     if (!isEqual(status, definition.status)) this.#replace({ ...definition, status });
   }
 

@@ -1,12 +1,6 @@
 /** Which names a definition gets, and what its conditions say of that. */
 import { type ApiObject, type JsonObject, listOf, objectOf, objectsOf, stringOf } from "../json.ts";
 
-/** A status, and whether the definition is served with it. */
-export interface PlannedStatus {
-  readonly status: JsonObject;
-  readonly served: boolean;
-}
-
 /** Names that two definitions of a group cannot both have: field, and reason of a conflict. */
 const SINGLE = [
   ["plural", "PluralConflict"],
@@ -25,7 +19,7 @@ export function planStatus(
   definition: ApiObject,
   others: readonly ApiObject[],
   now: string,
-): PlannedStatus {
+): JsonObject {
   const status = objectOf(definition.status);
   const before = objectOf(status.acceptedNames);
   const { names, conflict } = acceptNames(
@@ -33,8 +27,6 @@ export function planStatus(
     before,
     others,
   );
-  const wasServed = isTrue(status, "Established");
-  const served = conflict === undefined || wasServed;
   const condition = (type: string, value: boolean, reason: string, message: string) => {
     const wanted = { type, status: value ? "True" : "False", reason, message };
     const found = objectsOf(status.conditions).find((known) => known.type === type);
@@ -48,7 +40,12 @@ export function planStatus(
       "InitialNamesAccepted",
       "the initial names have been accepted",
     )
-    : condition("Established", wasServed, "NotAccepted", "not all names are accepted");
+    : condition(
+      "Established",
+      isEstablished(definition),
+      "NotAccepted",
+      "not all names are accepted",
+    );
   const { deletionTimestamp } = definition.metadata;
   const conditions = [
     conflict === undefined
@@ -64,7 +61,13 @@ export function planStatus(
       ),
     ]),
   ];
-  return { status: { ...status, acceptedNames: names, conditions }, served };
+  return { ...status, acceptedNames: names, conditions };
+}
+
+/** Whether a definition is served: once it has had its names, it keeps being so. */
+export function isEstablished({ status }: ApiObject): boolean {
+  return objectsOf(objectOf(status).conditions)
+    .some(({ type, status }) => type === "Established" && status === "True");
 }
 
 interface Acceptance {
@@ -104,8 +107,4 @@ function acceptNames(
   const short = listOf(wanted.shortNames).map(stringOf).find((name) => resources.has(name));
   if (short !== undefined) refuse("shortNames", short, "ShortNamesConflict");
   return { names, ...(conflict !== undefined && { conflict }) };
-}
-
-function isTrue({ conditions }: JsonObject, type: string): boolean {
-  return objectsOf(conditions).some((known) => known.type === type && known.status === "True");
 }
