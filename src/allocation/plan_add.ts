@@ -1,9 +1,9 @@
 /** Which replicas a request for more comes to. */
 import type { DIJob } from "../api/mod.ts";
 import type { PodTemplateSpec } from "../kube/mod.ts";
-import type { Resources } from "../replicas/mod.ts";
+import { GPU_RESOURCE, type Resources } from "../replicas/mod.ts";
 import { AllocationError } from "./errors.ts";
-import { requireSingleGpu } from "./gpus.ts";
+import { type LearnerGroup, requirePorts } from "./learner_group.ts";
 
 /** Roles that clients ask for by themselves. */
 export type RequestedType = "collector" | "learner";
@@ -22,22 +22,69 @@ export interface AddRequest {
   readonly learners: RoleRequest;
 }
 
-/** One replica to be made. */
+/** How a learner with several GPUs is to be made. */
+export interface GroupPlan {
+  readonly aggregator: PodTemplateSpec;
+  /** GPUs of each of its ddp learners, in order of rank. */
+  readonly gpus: readonly number[];
+}
+
+/** One replica to be made, as clients count them. */
 export interface AddOrder {
   readonly type: RequestedType;
   readonly template: PodTemplateSpec;
   readonly resources: Resources;
+  /** Set for a learner that is made as an aggregator with ddp learners behind it. */
+  readonly group?: { readonly aggregator: PodTemplateSpec; readonly parts: LearnerGroup };
+}
+
+/** True when the request can only be met with aggregators. */
+export function needsAggregator({ learners }: AddRequest): boolean {
+  return learners.replicas > 0 && learners.gpus > 1;
 }
 
 /**
  * One order for each replica: collectors first, then learners.
  *
- * @throws {AllocationError} `badRequest` when the job has no template for a role that is asked for,
- * `notImplemented` for a learner of several GPUs.
+ * @param group Where {@link needsAggregator}.
+ * @throws {AllocationError} `badRequest` when the job has no template for a role that is asked for, and
+ * when the ports of a learner's GPUs do not go.
  */
-export function planAdd(job: DIJob, { collectors, learners }: AddRequest): AddOrder[] {
-  if (learners.replicas > 0) requireSingleGpu(learners.gpus);
-  return [...ordersOf(job, "collector", collectors), ...ordersOf(job, "learner", learners)];
+export function planAdd(job: DIJob, request: AddRequest, group?: GroupPlan): AddOrder[] {
+  if (group !== undefined) requireGroupPorts(job, request);
+  return [
+    ...ordersOf(job, "collector", request.collectors),
+    ...ordersOf(job, "learner", request.learners, group),
+  ];
+}
+
+/**
+ * Passes a request whose multi-GPU learners find their ports. To be asked before their GPUs are dealt
+ * out: ports bound how many there can be.
+ *
+ * @throws {AllocationError} `badRequest`.
+ */
+export function requireGroupPorts(job: DIJob, { learners }: AddRequest): void {
+  requirePorts(job, templateOf(job, "learner"), learners.gpus);
+}
+
+/**
+ * Passes a request whose learners come to no more than `maxPods` pods: an aggregator and the ddp learners
+ * of each.
+ *
+ * @throws {AllocationError} `badRequest`.
+ */
+export function requirePodCount(
+  { learners: { replicas, gpus } }: AddRequest,
+  parts: readonly number[],
+  maxPods: number,
+): void {
+  const pods = replicas * (parts.length + 1);
+  if (pods <= maxPods) return;
+  throw new AllocationError(
+    "badRequest",
+    `${replicas} learners of ${gpus} GPUs come to ${pods} pods, and one call makes at most ${maxPods}`,
+  );
 }
 
 /**
@@ -55,8 +102,22 @@ export function templateOf(job: DIJob, type: RequestedType): PodTemplateSpec {
   );
 }
 
-function ordersOf(job: DIJob, type: RequestedType, request: RoleRequest): AddOrder[] {
-  if (request.replicas === 0) return [];
-  const order = { type, template: templateOf(job, type), resources: request.resources };
-  return Array.from({ length: request.replicas }, () => order);
+function ordersOf(
+  job: DIJob,
+  type: RequestedType,
+  { replicas, resources }: RoleRequest,
+  plan?: GroupPlan,
+): AddOrder[] {
+  if (replicas === 0) return [];
+  const template = templateOf(job, type);
+  const group = plan && {
+    aggregator: plan.aggregator,
+    parts: { gpus: plan.gpus, resources: withoutGpus(resources) },
+  };
+  const order = { type, template, resources, ...(group && { group }) };
+  return Array.from({ length: replicas }, () => order);
+}
+
+function withoutGpus({ [GPU_RESOURCE]: _, ...others }: Resources): Resources {
+  return others;
 }

@@ -1,7 +1,7 @@
 /** Which replicas go when a client gives some back. */
 import type { DIJob } from "../api/mod.ts";
-import type { Pod } from "../kube/mod.ts";
-import { isReady, workStateOf } from "../replicas/mod.ts";
+import { controllerOf, type Pod } from "../kube/mod.ts";
+import { isOfType, isReady, workStateOf } from "../replicas/mod.ts";
 import { byAge, replicaSetsOf } from "./replica_sets.ts";
 
 /** How many of each role. */
@@ -10,7 +10,7 @@ export interface ReplicaCounts {
   readonly learners: number;
 }
 
-/** The pods to delete, first one first. */
+/** The pods to delete, first one first. An aggregator takes its ddp learners along. */
 export interface RemovalPlan {
   readonly collectors: readonly Pod[];
   readonly learners: readonly Pod[];
@@ -18,23 +18,34 @@ export interface RemovalPlan {
 
 /**
  * Chooses what is missed least: failed replicas, then those that are not ready, then the youngest. Where
- * there are fewer than asked for, all of them.
+ * there are fewer than asked for, all of them. A learner with several GPUs is worth what the worst of its
+ * pods is.
  *
- * @param pods All pods of the job.
+ * @param pods All pods of the job, ddp learners included.
  */
 export function planRemove(job: DIJob, pods: readonly Pod[], counts: ReplicaCounts): RemovalPlan {
   const { collectors, learners } = replicaSetsOf(job, pods);
+  const worths = worthsOf(pods);
+  const worthOf = (pod: Pod) => worths.get(pod.metadata.uid) ?? worthOfPod(pod);
+  const byWorth = (a: Pod, b: Pod) => worthOf(a) - worthOf(b) || byAge(b, a);
   return {
     collectors: collectors.toSorted(byWorth).slice(0, counts.collectors),
     learners: learners.toSorted(byWorth).slice(0, counts.learners),
   };
 }
 
-function byWorth(a: Pod, b: Pod): number {
-  return worthOf(a) - worthOf(b) || byAge(b, a);
+/** By the uid of each pod, and of each aggregator with what stands behind it. */
+function worthsOf(pods: readonly Pod[]): ReadonlyMap<string | undefined, number> {
+  const worths = new Map(pods.map((pod) => [pod.metadata.uid, worthOfPod(pod)]));
+  for (const pod of pods) {
+    const aggregator = isOfType(pod, "ddp-learner") ? controllerOf(pod)?.uid : undefined;
+    const worth = worths.get(aggregator);
+    if (worth !== undefined) worths.set(aggregator, Math.min(worth, worthOfPod(pod)));
+  }
+  return worths;
 }
 
-function worthOf(pod: Pod): number {
+function worthOfPod(pod: Pod): number {
   if (workStateOf(pod) === "failed") return 0;
   return isReady(pod) ? 2 : 1;
 }

@@ -15,6 +15,8 @@ export const LABEL = {
   replicaType: "replica-type",
   pod: "pod-name",
 } as const;
+/** Label that tells the pods of a learner split over several apart: the first is the master. */
+export const DDP_ROLE_LABEL = "ddp-learner-type";
 /** Value of `controller-name`, also on what the server makes. */
 export const CONTROLLER_NAME = "di-operator";
 /** What pods and services are watched by, so that cost follows ours and not the cluster's. */
@@ -26,6 +28,10 @@ export const REPLACES_ANNOTATION = `${GROUP}/replaces`;
 export const MAIN_CONTAINER = "di-container";
 /** Name of the port that a replica is reached by. */
 export const MAIN_PORT = "di-port";
+/** Start of the names of the ports of a ddp learner's other GPUs: `gpu-port-1` and so on. */
+export const GPU_PORT_PREFIX = "gpu-port-";
+/** Name of the port where the pods of a split learner meet. */
+export const MASTER_PORT_NAME = "master-port";
 
 /**
  * Longest job name: the longest derived one, `<job>-ddp-learner-<5 characters>`, then has 63, the limit

@@ -2,8 +2,14 @@
 import { type Command, Option } from "commander";
 import { GPU_ALLOC_POLICIES } from "../allocation/mod.ts";
 import { LOG_LEVELS, type LogFormat } from "../lib/logger.ts";
+import type { CallerCheck } from "../server/mod.ts";
 import { parseAddress, parseBoolean, parseInteger, parseOptionalAddress } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
+
+/** Of `--caller-check`. Spelled out here, so that other commands need not load the server. */
+const CALLER_CHECKS: readonly CallerCheck[] = ["enforce", "warn", "off"];
+/** Most replicas of one role that a call can be allowed to ask for. */
+const MOST_REPLICAS = 10_000;
 
 export interface LogFlags {
   readonly logFormat: LogFormat;
@@ -29,6 +35,9 @@ export interface OperatorFlags extends CommonFlags, AggregatorFlags {
 }
 export interface ServerFlags extends CommonFlags, AggregatorFlags {
   readonly serverBindAddress: string;
+  readonly metricsBindAddress: string;
+  readonly callerCheck: CallerCheck;
+  readonly maxReplicasPerCall: number;
   readonly leaderElect: boolean;
   readonly leaseLockNamespace: string;
   readonly leaseLockName: string;
@@ -70,8 +79,24 @@ export function addControlCommands(program: Command, context: CommandContext): v
       booleanFlag("--leader-elect [bool]", "accepted and not needed: every copy serves", false),
     )
     .option(
+      "--metrics-bind-address <address>",
+      "Prometheus metrics; 0: none",
+      parseOptionalAddress,
+      "0",
+    )
+    .addOption(
+      new Option("--caller-check <mode>", "who may ask; see docs/security.md")
+        .choices(CALLER_CHECKS).default("off"),
+    )
+    .option(
+      "--max-replicas-per-call <n>",
+      "most replicas of one role that a call may ask for",
+      parseInteger(1, MOST_REPLICAS),
+      MOST_REPLICAS,
+    )
+    .option(
       "--lease-lock-namespace <name>",
-      "accepted and not needed: every copy serves",
+      "where the records of requests at work are kept",
       "di-system",
     )
     .option("--lease-lock-name <name>", "accepted and not needed: every copy serves", "di-server")

@@ -8,6 +8,7 @@ import { startOperator } from "../operator/mod.ts";
 import { startServer } from "../server/mod.ts";
 import { defaultNodeName, hostEnvironment, programCommand, programVariables } from "./process.ts";
 import { writeKubeconfig } from "./run_apiserver.ts";
+import { VERSION } from "./version.ts";
 
 export interface DevClusterOptions {
   /** Where the API server listens; default any free loopback port. */
@@ -75,6 +76,7 @@ async function startParts(
     bindAddress: options.serverBindAddress ?? LOOPBACK,
     serverAddress: SERVER_ADDRESS,
     agconfig,
+    version: VERSION,
     log: loggerOf("server"),
   });
   stops.push(() => server.stop());

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addClusterCommands } from "./cluster_commands.ts";
 import { addControlCommands } from "./control_commands.ts";
 import { normalizeArguments } from "./flags.ts";
+import { addReplicaCommands } from "./replica_commands.ts";
 import { type CommandContext, CommandFailure } from "./process.ts";
 import { VERSION } from "./version.ts";
 
@@ -52,6 +53,7 @@ async function buildProgram(
     .exitOverride();
   addControlCommands(program, context);
   addClusterCommands(program, context, setExitCode);
+  addReplicaCommands(program, context);
   const mock = program.command("mock").description("play one role of the sample job");
   if (wantsMock) (await import("./mock_commands.ts")).addMockRoles(mock, context, setExitCode);
   program.command("crds").description("print the custom resource definitions as YAML")

@@ -1,9 +1,12 @@
 /** The `server` process. */
 import { KubeClient, loadClusterConfig } from "../kube/mod.ts";
+import { startListener } from "../lib/listen.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startServer } from "../server/mod.ts";
 import { logSettingsOf, type ServerFlags } from "./control_commands.ts";
 import { type CommandContext, dropPermissions, kubeEnvironment, untilAborted } from "./process.ts";
+import { ServerMetrics } from "./server_metrics.ts";
+import { VERSION } from "./version.ts";
 
 /** Serves until the process is asked to end, then finishes what is at work. */
 export async function runServer(
@@ -13,17 +16,38 @@ export async function runServer(
   await startLogging(logSettingsOf(flags));
   const log = loggerOf("server");
   if (flags.leaderElect) log.info("--leader-elect is not needed: every copy serves");
-  const client = new KubeClient(loadClusterConfig(flags.kubeconfig, kubeEnvironment()));
+  const metrics = new ServerMetrics();
+  const client = new KubeClient(
+    loadClusterConfig(flags.kubeconfig, kubeEnvironment()),
+    (request) => metrics.countApiRequest(request),
+  );
   const server = await startServer({
     client,
     bindAddress: flags.serverBindAddress,
     serverAddress: flags.serverAddress,
     agconfig: { namespace: flags.agconfigNamespace, name: flags.agconfigName },
+    gpuAllocPolicy: flags.gpuAllocPolicy,
+    recordNamespace: flags.leaseLockNamespace,
+    callerCheck: flags.callerCheck,
+    limits: { maxReplicasPerCall: flags.maxReplicasPerCall },
+    version: VERSION,
     log,
+    onRequest: (request) => metrics.countRequest(request),
+    onCallerCheck: (result) => metrics.countCaller(result),
   });
+  const listener = flags.metricsBindAddress === "0"
+    ? undefined
+    : startListener(flags.metricsBindAddress, async (request) => {
+      if (new URL(request.url).pathname !== "/metrics") {
+        return new Response("404 page not found\n", { status: 404 });
+      }
+      return new Response(await metrics.text(), {
+        headers: { "content-type": metrics.contentType },
+      });
+    });
   await dropPermissions();
   print(`SERVER=${server.url}`);
   await untilAborted(signal);
-  await server.stop();
+  await Promise.all([server.stop(), listener?.stop()]);
   client.close();
 }

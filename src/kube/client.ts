@@ -189,11 +189,10 @@ export class KubeClient {
       fieldSelector: options.fieldSelector,
     });
     const path = listPath(resource, options.namespace) + query;
-    const response = await this.#fetch("GET", path, options.signal);
-    if (!response.ok) throw await apiErrorOf(response, path);
-    if (response.body === null) return;
+    const { body } = await this.stream(path, options.signal);
+    if (body === null) return;
     try {
-      for await (const line of linesOf(response.body, options)) {
+      for await (const line of linesOf(body, options)) {
         const event = JSON.parse(line) as { type: string; object: unknown };
         if (event.type === "ERROR") throw statusError(event.object as Status, 500);
         yield event as WatchEvent<T>;
@@ -240,7 +239,10 @@ export class KubeClient {
     }
   }
 
-  /** A response as it comes, for bodies that are not JSON (`/log`). The caller reads or cancels it. */
+  /**
+   * A response as it comes, for bodies that are not JSON (`/log`). The caller reads or cancels it, and
+   * ends the reading by `signal` itself, as {@link linesOf} does.
+   */
   async stream(path: string, signal: AbortSignal): Promise<Response> {
     const response = await this.#fetch("GET", path, signal);
     if (!response.ok) throw await apiErrorOf(response, path);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import {
   kubeStatus,
@@ -6,6 +8,7 @@ import {
   withServer,
 } from "../../tests/support/api_stub.ts";
 import { aPod } from "../../tests/support/builders.ts";
+import { sleep } from "../lib/abort.ts";
 import type { KubeClient, WatchEvent } from "./client.ts";
 import { ConnectionError } from "./errors.ts";
 import { PODS } from "./resources.ts";
@@ -111,3 +114,32 @@ Deno.test("KubeClient's watch ends when it is called off, with nothing left behi
     await rejects(watched(client, { signal: stop.signal, onEvent }), ConnectionError);
   });
 });
+
+Deno.test("KubeClient's watch ends when it is called off after the garbage collector has run", async () => {
+  const open = () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(" ")),
+      }),
+    );
+  await withServer(open, async (client) => {
+    const stop = new AbortController();
+    const opened = Promise.withResolvers<void>();
+    const watching = watched(client, { signal: stop.signal, onData: opened.resolve });
+    await opened.promise;
+    await collectGarbage();
+    stop.abort();
+    await rejects(watching, ConnectionError);
+  });
+});
+
+/** What nobody holds is gone afterwards. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // A collection may leave to the next what was reachable from a task that has just ended.
+  for (let count = 0; count < 5; count++) {
+    collect();
+    await sleep(1);
+  }
+}

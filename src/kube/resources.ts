@@ -9,6 +9,8 @@ import type {
   Pod,
   Secret,
   Service,
+  SubjectAccessReview,
+  TokenReview,
 } from "./types.ts";
 
 /** A kind's place in the API. `T` is the type of its objects. */
@@ -36,6 +38,23 @@ export const LEASES: Resource<Lease> = {
   kind: "Lease",
   plural: "leases",
   namespaced: true,
+};
+
+/** Asked by creating one; nothing is stored. */
+export const TOKEN_REVIEWS: Resource<TokenReview> = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  kind: "TokenReview",
+  plural: "tokenreviews",
+  namespaced: false,
+};
+/** Asked by creating one; nothing is stored. */
+export const SUBJECT_ACCESS_REVIEWS: Resource<SubjectAccessReview> = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  kind: "SubjectAccessReview",
+  plural: "subjectaccessreviews",
+  namespaced: false,
 };
 
 function core<T extends KubeObject>(

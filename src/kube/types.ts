@@ -30,6 +30,11 @@ export type Node = Named<Schemas["io.k8s.api.core.v1.Node"]>;
 export type Pod = Named<Schemas["io.k8s.api.core.v1.Pod"]>;
 export type Secret = Named<Schemas["io.k8s.api.core.v1.Secret"]>;
 export type Service = Named<Schemas["io.k8s.api.core.v1.Service"]>;
+export type SubjectAccessReview = Named<
+  Schemas["io.k8s.api.authorization.v1.SubjectAccessReview"]
+>;
+export type TokenReview = Named<Schemas["io.k8s.api.authentication.v1.TokenReview"]>;
+export type UserInfo = Schemas["io.k8s.api.authentication.v1.UserInfo"];
 
 export type Container = Schemas["io.k8s.api.core.v1.Container"];
 export type ContainerPort = Schemas["io.k8s.api.core.v1.ContainerPort"];

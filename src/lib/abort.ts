@@ -14,6 +14,30 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Waits for `work`, but at most `ms`; tells whether it has ended. */
+export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const enough = new AbortController();
+  const late = sleep(ms, enough.signal).then(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    enough.abort();
+  }
+}
+
+/** Waits for `work` until `signal` aborts; tells whether it has ended. Leaves no listener behind. */
+export async function endsBefore(work: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  const aborted = Promise.withResolvers<boolean>();
+  const abort = () => aborted.resolve(false);
+  if (signal.aborted) return false;
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work.then(() => true), aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 /** A time limit joined to a caller's signal. `clear()` must be called when the work has ended. */
 export interface Deadline {
   readonly signal: AbortSignal;

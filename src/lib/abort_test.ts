@@ -1,5 +1,5 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { sleep, startDeadline } from "./abort.ts";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { endsWithin, sleep, startDeadline } from "./abort.ts";
 
 Deno.test("sleep() resolves when its time is over", async () => {
   const startedAt = performance.now();
@@ -82,3 +82,10 @@ function aborted(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => resolve(), { once: true })
   );
 }
+
+Deno.test("endsWithin() tells whether work ends in time, and leaves no timer", async () => {
+  const never = new Promise<void>(() => {});
+  strictEqual(await endsWithin(Promise.resolve(), 60_000), true);
+  strictEqual(await endsWithin(never, 1), false);
+  await rejects(endsWithin(Promise.reject(new RangeError("no")), 60_000), RangeError);
+});

@@ -1,6 +1,6 @@
 /** Plain HTTP listeners, addressed as Go programs write it: `:8080`, `127.0.0.1:0`, `[::1]:80`. */
 
-import { sleep } from "./abort.ts";
+import { endsWithin } from "./abort.ts";
 
 /** An address that cannot be listened on. The message is one line and names it. */
 export class ListenError extends Error {
@@ -49,7 +49,18 @@ export function parseBindAddress(text: string): BindAddress {
   return { hostname: match[1] ?? (match[2] || ANY_IPV6), port };
 }
 
-type Handler = (request: Request) => Response | Promise<Response>;
+type Handler = (request: Request, from: RequestOrigin) => Response | Promise<Response>;
+
+/** Where a request comes from. */
+export interface RequestOrigin {
+  /** IP address, without a port; callers by IPv4 as such, also on a listener on IPv6. */
+  readonly address: string;
+  /**
+   * Resolves when the connection has taken the answer, or the caller is gone. Of an answer whose body is
+   * not a stream Deno says so as soon as it has it.
+   */
+  readonly sent: Promise<void>;
+}
 
 /** Serves HTTP. @throws {ListenError} If the address cannot be had. */
 export function startListener(address: string, handler: Handler): Listener {
@@ -66,9 +77,9 @@ export function startListener(address: string, handler: Handler): Listener {
     stop: () => server.shutdown(),
     async drain(limitMs, cutShort) {
       const drained = server.shutdown();
-      const isDrained = await within(limitMs - LAST_WORDS_MS, drained);
+      const isDrained = await endsWithin(drained, limitMs - LAST_WORDS_MS);
       cutShort();
-      if (!isDrained && !await within(LAST_WORDS_MS, drained)) closing.abort();
+      if (!isDrained && !await endsWithin(drained, LAST_WORDS_MS)) closing.abort();
       await server.finished;
     },
   };
@@ -81,7 +92,11 @@ function serve(
   handler: Handler,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
-    return Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
+    const options = { hostname, port, signal, onListen: () => {} };
+    return Deno.serve(options, (request, { remoteAddr, completed }) => {
+      const address = plainAddress(remoteAddr.hostname);
+      return handler(request, { address, sent: completed.catch(() => {}) });
+    });
   } catch (error) {
     const isFinal = error instanceof Deno.errors.AddrInUse ||
       error instanceof Deno.errors.PermissionDenied;
@@ -91,13 +106,8 @@ function serve(
   }
 }
 
-/** Waits for `work`, but at most `ms`; tells whether it has ended. */
-async function within(ms: number, work: Promise<void>): Promise<boolean> {
-  const enough = new AbortController();
-  const late = sleep(ms, enough.signal).then(() => false);
-  const inTime = await Promise.race([work.then(() => true), late]);
-  enough.abort();
-  return inTime;
+function plainAddress(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
 /** The one-line error for an address that the system refused. */

@@ -76,3 +76,26 @@ Deno.test("startListener() says in one line why an address cannot be had", () =>
     { name: "ListenError", message: /^Cannot listen on "203\.0\.113\.1:0": .+$/ },
   );
 });
+
+Deno.test("startListener() tells when the connection has taken an answer", async () => {
+  const told: string[] = [];
+  const sent = Promise.withResolvers<void>();
+  const listener = startListener("127.0.0.1:0", (_request, from) => {
+    from.sent.then(() => {
+      told.push("sent");
+      sent.resolve();
+    });
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        told.push("taken");
+        controller.enqueue(new TextEncoder().encode("hello"));
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body);
+  });
+  strictEqual(await (await fetch(listener.url)).text(), "hello");
+  await sent.promise;
+  await listener.stop();
+  deepStrictEqual(told, ["taken", "sent"]);
+});

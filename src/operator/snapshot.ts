@@ -8,15 +8,19 @@ import {
   type ObjectKey,
   type ObjectMeta,
   type Pod,
+  PODS,
   type Service,
   withoutManagedFields,
 } from "../kube/mod.ts";
-import { trimContainerStatus } from "../replicas/mod.ts";
+import { isOfType, isShareVariable, trimContainerStatus } from "../replicas/mod.ts";
 
 /** What the caches knew about one DIJob. Shared with the reflectors, so never written to. */
 export interface JobSnapshot {
   readonly job: DIJob;
-  /** Pods whose controller reference carries this job's uid: a namesake's pods stay out. */
+  /**
+   * Pods whose controller reference carries this job's uid, and the ddp learners behind its aggregators:
+   * a namesake's pods stay out.
+   */
   readonly pods: readonly Pod[];
   /** The services of these pods, by name; a stranger's service of such a name is not among them. */
   readonly services: ReadonlyMap<string, Service>;
@@ -52,7 +56,12 @@ export function snapshotOf(
 ): JobSnapshot | undefined {
   const job = jobs.get(key);
   if (job === undefined) return undefined;
-  const own = pods.byIndex("owner", job.metadata.uid ?? "");
+  const ofJob = pods.byIndex("owner", job.metadata.uid ?? "");
+  const own = [
+    ...ofJob,
+    ...ofJob.filter((pod) => isOfType(pod, "aggregator"))
+      .flatMap((pod) => pods.byIndex("owner", pod.metadata.uid ?? "")),
+  ];
   const found = own.flatMap((pod) => {
     const name = pod.metadata.name ?? "";
     const service = services.get({ namespace: key.namespace, name });
@@ -82,9 +91,11 @@ function ownerJob(object: KubeObject) {
   return owner?.kind === DIJOBS.kind && owner.apiVersion === API_VERSION ? owner : undefined;
 }
 
+/** A pod belongs to a job or, as ddp learners do, to an aggregator. */
 function ownerUids(object: KubeObject): string[] {
-  const owner = ownerJob(object);
-  return owner === undefined ? [] : [owner.uid];
+  const owner = controllerOf(object);
+  const isPod = owner?.kind === PODS.kind && owner.apiVersion === "v1";
+  return owner !== undefined && (isPod || ownerJob(object) !== undefined) ? [owner.uid] : [];
 }
 
 /** A pod without what no decision here reads: most of its weight. */
@@ -113,7 +124,9 @@ export function trimJob(job: DIJob): DIJob {
 }
 
 function trimContainer({ name, ports, env }: Container): Container {
-  const kept = env?.filter((variable) => variable.name === AGGREGATOR_VARIABLE) ?? [];
+  const kept =
+    env?.filter((variable) => variable.name === AGGREGATOR_VARIABLE || isShareVariable(variable)) ??
+      [];
   return { name, ...(ports && { ports }), ...(kept.length > 0 && { env: kept }) };
 }
 

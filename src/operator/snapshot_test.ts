@@ -46,6 +46,19 @@ Deno.test("snapshotOf() holds the job, its pods and their services", () => {
   });
 });
 
+Deno.test("snapshotOf() holds the ddp learners behind the job's aggregators, and no others", () => {
+  const aggregator = aPod("pong-aggregator-a", { ownedBy: JOB });
+  const behind = (name: string, owner: Pod) => {
+    const pod = aPod(name, { ownedBy: JOB });
+    pod.metadata.ownerReferences = [ownerOf(owner)];
+    return pod;
+  };
+  const own = behind("pong-ddp-learner-a", aggregator);
+  const foreign = behind("pong-ddp-learner-b", aPod("other-aggregator-a"));
+  const { pods } = snapshotOf(cachesOf({ pods: [own, foreign, aggregator] }), KEY, 7) ?? {};
+  deepStrictEqual(pods, [aggregator, own]);
+});
+
 function podOwnedBy(owner: Record<string, unknown>): Pod {
   const pod = aPod("pong-coordinator", { labels: LABELS });
   pod.metadata.ownerReferences = [{ ...ownerOf(JOB), ...owner }];

@@ -21,7 +21,11 @@ import type {
   PodSpec,
   PodTemplateSpec,
 } from "../kube/mod.ts";
+import { environmentOf, type GpuShare, shareLabelsOf, sharePorts } from "./gpu_share.ts";
 import { mainPortOf } from "./ports.ts";
+
+/** What Kubernetes calls GPUs. */
+export const GPU_RESOURCE = "nvidia.com/gpu";
 
 /** Amounts by Kubernetes resource name (`cpu`, `memory`, `nvidia.com/gpu`), as quantities. */
 export type Resources = Readonly<Record<string, string>>;
@@ -38,6 +42,8 @@ export interface PodOrder {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Added after the usual variables. */
   readonly env?: readonly EnvVar[];
+  /** What a ddp learner has of its learner, and the stored aggregator that it goes with. */
+  readonly part?: { readonly aggregator: Pod; readonly share: GpuShare };
 }
 
 /** Variable that tells a replica of each role its own port. */
@@ -51,7 +57,7 @@ const PORT_VARIABLE: Readonly<Record<ReplicaType, string>> = {
 
 /** One pod of a job: its template, plus what every replica gets. The template is not written to. */
 export function buildPod(order: PodOrder): Pod {
-  const { job, type, name, template, resources } = order;
+  const { job, type, name, template, resources, part } = order;
   const namespace = job.metadata.namespace ?? "";
   const given = template.spec ?? { containers: [] };
   const port = mainPortOf(given.containers, type);
@@ -61,10 +67,13 @@ export function buildPod(order: PodOrder): Pod {
     { name: "KUBERNETES_POD_NAME", value: name },
     { name: "KUBERNETES_SERVER_URL", value: order.serverAddress },
     ...order.env ?? [],
+    ...(part === undefined ? [] : environmentOf(part.share)),
   ];
+  const ports = part === undefined ? undefined : sharePorts(part.share, port);
+  const main = { ports: ports ?? [{ name: MAIN_PORT, containerPort: port }], resources };
   const spec: PodSpec = {
     ...given,
-    containers: given.containers.map((container) => withMainParts(container, port, resources, env)),
+    containers: given.containers.map((container) => withParts(container, env, main)),
   };
   const priorityClassName = job.spec.priorityClassName;
   if (priorityClassName) spec.priorityClassName = priorityClassName;
@@ -74,8 +83,12 @@ export function buildPod(order: PodOrder): Pod {
   const metadata: ObjectMeta = {
     name,
     namespace,
-    labels: { ...template.metadata?.labels, ...labelsOf(job, type, name) },
-    ownerReferences: [ownedByJob(job)],
+    labels: {
+      ...template.metadata?.labels,
+      ...labelsOf(job, type, name),
+      ...(part && shareLabelsOf(part.share)),
+    },
+    ownerReferences: [part === undefined ? ownedByJob(job) : ownedByPod(part.aggregator)],
   };
   if (Object.keys(annotations).length > 0) metadata.annotations = annotations;
   return { apiVersion: "v1", kind: "Pod", metadata, spec };
@@ -144,18 +157,29 @@ function ownedByJob(job: DIJob): OwnerReference {
   };
 }
 
-function withMainParts(
+/**
+ * A ddp learner goes with its aggregator, which is the job's. It does not block that one's deletion: some
+ * clusters let only those do so who may update the finalizers of pods.
+ */
+function ownedByPod({ metadata: { name = "", uid = "" } }: Pod): OwnerReference {
+  return { apiVersion: "v1", kind: "Pod", name, uid, controller: true };
+}
+
+/** What `di-container` gets beyond the variables of every container. */
+interface MainParts {
+  readonly ports: NonNullable<Container["ports"]>;
+  readonly resources: Resources | undefined;
+}
+
+function withParts(
   container: Container,
-  port: number,
-  resources: Resources | undefined,
   env: readonly EnvVar[],
+  { ports, resources }: MainParts,
 ): Container {
   // Side-cars learn who they are as well; a variable that the template has set before loses.
   const result: Container = { ...container, env: [...container.env ?? [], ...env] };
   if (container.name !== MAIN_CONTAINER) return result;
-  if (!container.ports?.some(({ name }) => name === MAIN_PORT)) {
-    result.ports = [...container.ports ?? [], { name: MAIN_PORT, containerPort: port }];
-  }
+  result.ports = withPorts(container.ports ?? [], ports);
   if (resources !== undefined && Object.keys(resources).length > 0) {
     result.resources = {
       ...container.resources,
@@ -164,6 +188,15 @@ function withMainParts(
     };
   }
   return result;
+}
+
+/** A port that the template declares under our name keeps all but its number. */
+function withPorts(given: MainParts["ports"], ours: MainParts["ports"]): MainParts["ports"] {
+  const kept = given.map((port) => {
+    const own = ours.find(({ name }) => name === port.name);
+    return own === undefined ? port : { ...port, containerPort: own.containerPort };
+  });
+  return [...kept, ...ours.filter(({ name }) => !given.some((port) => port.name === name))];
 }
 
 /** The template's volumes and the job's; where both have a name, the template's is nearer. */

@@ -1,7 +1,7 @@
 /** The Service that gives a replica its address. */
-import { LABEL, MAIN_PORT, type ReplicaType } from "../api/mod.ts";
+import { LABEL, type ReplicaType } from "../api/mod.ts";
 import type { Pod, Service } from "../kube/mod.ts";
-import { mainPortOf } from "./ports.ts";
+import { publishedPorts } from "./ports.ts";
 
 /**
  * The headless Service of a pod that the API server has stored (its uid is needed). It has the pod's
@@ -26,7 +26,7 @@ export function buildService(pod: Pod): Service {
       clusterIP: "None",
       publishNotReadyAddresses: true,
       selector: Object.fromEntries(selector),
-      ports: [{ name: MAIN_PORT, port: mainPortOf(pod.spec?.containers ?? [], type) }],
+      ports: publishedPorts(pod, type),
     },
   };
 }

@@ -37,6 +37,7 @@ export type Failure = AllocationFailure | "unforeseen";
  */
 const STATUS: Readonly<Record<Failure, number>> = {
   badRequest: 400,
+  forbidden: 403,
   notFound: 404,
   tooLarge: 413,
   notImplemented: 501,
@@ -49,6 +50,14 @@ const RETRY_AFTER_S = 2;
 /** An answer to a request that was met. */
 export function successAnswer(message: string, data: unknown): Response {
   return Response.json({ success: true, code: 0, message, data });
+}
+
+/** The same answer, its body as a stream. */
+export async function streamed(answer: Response): Promise<Response> {
+  const { status, headers } = answer;
+  const bytes = await answer.bytes();
+  headers.set("content-length", String(bytes.length));
+  return new Response(ReadableStream.from([bytes]), { status, headers });
 }
 
 /** @param data What `data` is where the error does not say itself what was done. */

@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { AllocationError } from "../allocation/mod.ts";
 import { ApiError, ConnectionError } from "../kube/mod.ts";
 import { loggerOf } from "../lib/logger.ts";
-import { errorAnswer, NOTHING_DONE, successAnswer, UnfinishedError } from "./answers.ts";
+import { errorAnswer, NOTHING_DONE, streamed, successAnswer, UnfinishedError } from "./answers.ts";
 
 const log = loggerOf("test");
 
@@ -51,4 +51,20 @@ Deno.test("successAnswer() is the envelope as JSON", async () => {
   const answer = successAnswer("done", []);
   strictEqual(answer.headers.get("content-type"), "application/json");
   deepStrictEqual(await answer.json(), { success: true, code: 0, message: "done", data: [] });
+});
+
+Deno.test("streamed() keeps what an answer says", async () => {
+  const answer = await streamed(errorAnswer(new AllocationError("later", "wait"), null, log));
+  const { status, headers } = answer;
+  const text = await answer.text();
+  deepStrictEqual(
+    [
+      status,
+      headers.get("content-type"),
+      headers.get("content-length"),
+      headers.get("retry-after"),
+    ],
+    [200, "application/json", String(text.length), "2"],
+  );
+  deepStrictEqual(JSON.parse(text), { success: false, code: 1, message: "wait", data: null });
 });

@@ -1,49 +1,93 @@
 /** POST `/v1alpha1/replicas`: adds replicas, all that were asked for or none. */
-import { type AddOrder, planAdd, suffixOf } from "../allocation/mod.ts";
-import { type DIJob, GROUP, LABEL, replicaName } from "../api/mod.ts";
-import { keyOf, keyText, type Pod, PODS } from "../kube/mod.ts";
-import { sleep } from "../lib/abort.ts";
-import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
-import { buildPod, isOfType } from "../replicas/mod.ts";
-import { isPassing, type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
+import {
+  type AddOrder,
+  AllocationError,
+  commonGpuCount,
+  type GroupPlan,
+  needsAggregator,
+  offeredGpus,
+  planAdd,
+  requireGroupPorts,
+  requirePodCount,
+  splitGpus,
+  templateOf,
+} from "../allocation/mod.ts";
+import { AGGREGATOR_CONFIGS, type DIJob } from "../api/mod.ts";
+import { isNotFound, keyText, type Pod, type PodTemplateSpec } from "../kube/mod.ts";
+import { isOfType } from "../replicas/mod.ts";
+import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
+import type { Task } from "./ledger.ts";
 import { addressOfReplica } from "./list.ts";
-import { findOwner, requireUnfinished } from "./owner.ts";
+import { isMadeFor, makeReplica } from "./make.ts";
 import { mapLimited } from "./parallel.ts";
+import type { JobReference, RecordedWork } from "./records.ts";
 import type { ScaleRequest } from "./requests.ts";
-import { createReplica, deletePod, type WriteDeps, WRITES_AT_ONCE } from "./writes.ts";
+import { deletePod, GROUPS_AT_ONCE, type WriteDeps, WRITES_AT_ONCE } from "./writes.ts";
 
-/** Annotation of a replica: the call that it was made for. */
-const REQUEST_ANNOTATION = `${GROUP}/request`;
+/**
+ * What the request comes to: a seed for the names, and how its learners' GPUs are dealt out.
+ *
+ * @param maxPods Pods that its learners may come to.
+ * @throws {AllocationError} `badRequest` when the job cannot have such replicas, `notFound` when there is
+ * no AggregatorConfig and an aggregator is asked for.
+ */
+export async function planAddition(
+  deps: WriteDeps,
+  job: DIJob,
+  request: ScaleRequest,
+  maxPods: number,
+  signal: AbortSignal,
+): Promise<RecordedWork> {
+  const gpus = needsAggregator(request)
+    ? await dealLearners(deps, job, request, maxPods, signal)
+    : undefined;
+  planAdd(job, request, await groupPlanOf(deps, request, gpus, signal));
+  const seed = crypto.randomUUID();
+  return { kind: "add", job: referenceTo(job), seed, ...(gpus && { gpus }) };
+}
 
-/** How long an answer waits for what was made to be taken back, in ms. After it that goes on alone. */
-const TAKE_BACK_WAIT_MS = 5000;
-const TAKE_BACK_RETRY: BackoffPolicy = { initialMs: 500, maxMs: 15_000, factor: 2, jitter: 0.5 };
-/** Tries before what was made is left where it is: about 4 min. */
-const TAKE_BACK_TRIES = 16;
-/** A write that was cut off may still arrive this much later, in ms. */
-const LATE_WRITE_MS = 2000;
+async function dealLearners(
+  deps: WriteDeps,
+  job: DIJob,
+  request: ScaleRequest,
+  maxPods: number,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  requireGroupPorts(job, request);
+  const parts = await dealGpus(deps, templateOf(job, "learner"), request.learners.gpus, signal);
+  requirePodCount(request, parts, maxPods);
+  return parts;
+}
+
+/** GPUs of each ddp learner of a learner with `gpus`. */
+export async function dealGpus(
+  { view, gpuAllocPolicy }: WriteDeps,
+  template: PodTemplateSpec,
+  gpus: number,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const perNode = commonGpuCount(offeredGpus(await view.listNodes(signal), template));
+  return splitGpus(gpuAllocPolicy, gpus, perNode);
+}
 
 /** @returns The addresses of the new replicas, in the order of the request. */
-export async function addReplicas(
+export async function performAddition(
   deps: WriteDeps,
+  job: DIJob,
   request: ScaleRequest,
-  signal: AbortSignal,
+  { work, signal }: Task,
 ): Promise<ReplicaSet> {
+  if (work.kind !== "add") throw new TypeError(`a POST was recorded as ${work.kind}`);
   const { namespace, coordinator } = request;
-  const { job } = await findOwner(deps.view, { namespace, name: coordinator }, signal);
-  requireUnfinished(job);
-  const call: Call = {
-    job,
-    orders: planAdd(job, request),
-    seed: crypto.randomUUID(),
-    made: [],
-    isUnsure: false,
-  };
+  const group = await groupPlanOf(deps, request, work.gpus, signal);
+  const orders = planAdd(job, request, group);
+  const made: Pod[] = [];
+  const call = { job, seed: work.seed, onPod: (pod: Pod) => void made.push(pod) };
   try {
     const pods = await mapLimited(
-      call.orders,
-      WRITES_AT_ONCE,
-      (order, index) => addReplica(deps, call, order, index, signal),
+      orders,
+      group === undefined ? WRITES_AT_ONCE : GROUPS_AT_ONCE,
+      (order, index) => makeReplica(deps, call, order, index, signal),
     );
     const addresses = pods.map(addressOfReplica);
     return {
@@ -53,101 +97,70 @@ export async function addReplicas(
       learners: addresses.slice(request.collectors.replicas),
     };
   } catch (error) {
-    const message = `${describeMissing(call)}: ${textOf(error)}; nothing of it was kept`;
-    await takeBackInTime(deps, call);
+    // What is taken back is out of sight at once.
+    for (const pod of made) deps.view.forget(pod);
+    const message = `${describeMissing(orders, made)}: ${textOf(error)}; nothing of it was kept`;
     const data = { namespace, coordinator, collectors: [], learners: [] };
     throw new UnfinishedError(message, data, error);
   }
 }
 
-/** One POST on its way. */
-interface Call {
-  readonly job: DIJob;
-  readonly orders: readonly AddOrder[];
-  /** Names derive from it, and every pod carries it: that tells our pods from others of such a name. */
-  readonly seed: string;
-  readonly made: Pod[];
-  /** True once a write has ended without an answer: it may still arrive. */
-  isUnsure: boolean;
+/** Takes back what a POST has made, also what was never answered. */
+export async function undoAddition(
+  deps: WriteDeps,
+  { job, seed }: Extract<RecordedWork, { kind: "add" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const made = (await deps.view.livePodsLabelled(job, signal))
+    .filter((pod) => isMadeFor(pod, seed));
+  const options = { signal, gracePeriodSeconds: 0 };
+  await mapLimited(made, WRITES_AT_ONCE, (pod) => deletePod(deps, pod, options));
 }
 
-async function addReplica(
+export function referenceTo({ metadata }: DIJob): JobReference {
+  const { namespace = "", name = "", uid = "" } = metadata;
+  return { namespace, name, uid };
+}
+
+/** How learners with several GPUs are made; undefined where none is asked for. */
+async function groupPlanOf(
   deps: WriteDeps,
-  call: Call,
-  { type, template, resources }: AddOrder,
-  index: number,
+  { namespace, coordinator }: ScaleRequest,
+  gpus: readonly number[] | undefined,
   signal: AbortSignal,
-): Promise<Pod> {
-  const { job, seed, made } = call;
-  const podAt = (attempt: number) =>
-    buildPod({
-      job,
-      type,
-      name: replicaName(job.metadata.name ?? "", type, suffixOf(`${seed}/${index}`, attempt)),
-      template,
-      serverAddress: deps.serverAddress,
-      resources,
-      annotations: { [REQUEST_ANNOTATION]: seed },
-    });
-  const isOurs = (pod: Pod) => isMadeFor(pod, seed);
+): Promise<GroupPlan | undefined> {
+  if (gpus === undefined) return undefined;
   try {
-    return await createReplica(deps, { podAt, isOurs }, (pod) => made.push(pod), signal);
+    return { aggregator: await readAggregatorTemplate(deps, signal), gpus };
   } catch (error) {
-    call.isUnsure ||= isPassing(error);
-    throw error;
+    const data = { namespace, coordinator, collectors: null, learners: null };
+    throw error instanceof AllocationError
+      ? new UnfinishedError(error.message, data, error)
+      : error;
   }
 }
 
-function isMadeFor(pod: Pod, seed: string): boolean {
-  return pod.metadata.annotations?.[REQUEST_ANNOTATION] === seed;
+/** @throws {AllocationError} `notFound`, with DI-orchestrator's text. */
+export async function readAggregatorTemplate(
+  { client, agconfig }: WriteDeps,
+  signal: AbortSignal,
+): Promise<PodTemplateSpec> {
+  try {
+    const { spec } = await client.get(AGGREGATOR_CONFIGS, agconfig, { signal });
+    return spec.aggregator.template;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new AllocationError("notFound", `AGConfig: ${keyText(agconfig)} not exists in cache`);
+  }
 }
 
 /** `created 1 of 2 collectors and 0 of 1 learners`. */
-function describeMissing({ orders, made }: Call): string {
+function describeMissing(orders: readonly AddOrder[], made: readonly Pod[]): string {
   const parts = (["collector", "learner"] as const).flatMap((type) => {
     const wanted = orders.filter((order) => order.type === type).length;
-    const got = made.filter((pod) => isOfType(pod, type)).length;
-    return wanted === 0 ? [] : [`${got} of ${wanted} ${type}s`];
+    const isOne = (pod: Pod) =>
+      isOfType(pod, type) || (type === "learner" && isOfType(pod, "aggregator"));
+    return wanted === 0 ? [] : [`${made.filter(isOne).length} of ${wanted} ${type}s`];
   });
   return `created ${parts.join(" and ")}`;
-}
-
-/** Takes back, and waits for it, but not for ever. What is made is out of sight at once. */
-async function takeBackInTime(deps: WriteDeps, call: Call): Promise<void> {
-  for (const pod of call.made) deps.view.forget(pod);
-  const enough = new AbortController();
-  await Promise.race([takeBack(deps, call), sleep(TAKE_BACK_WAIT_MS, enough.signal)]);
-  enough.abort();
-}
-
-/** Deletes the pods of a call until none is left, it is hopeless, or the server stops. Never rejects. */
-async function takeBack(deps: WriteDeps, call: Call): Promise<void> {
-  const signal = deps.lifetime;
-  const untilMs = performance.now() + (call.isUnsure ? LATE_WRITE_MS : 0);
-  const job = keyText(keyOf(call.job));
-  for (let tries = 1; tries <= TAKE_BACK_TRIES && !signal.aborted; tries++) {
-    try {
-      await deleteAll(deps, call.made);
-      await deleteAll(deps, await listMade(deps, call));
-      if (performance.now() >= untilMs) return;
-      await sleep(LATE_WRITE_MS, signal);
-    } catch (error) {
-      deps.log.warning("Could not take replicas back yet", { job, error: textOf(error) });
-      await sleep(backoffMs(TAKE_BACK_RETRY, tries), signal);
-    }
-  }
-  deps.log.error("Left replicas behind that were to be taken back", { job, request: call.seed });
-}
-
-async function deleteAll(deps: WriteDeps, pods: readonly Pod[]): Promise<void> {
-  const options = { signal: deps.lifetime, gracePeriodSeconds: 0 };
-  await mapLimited(pods, WRITES_AT_ONCE, (pod) => deletePod(deps, pod, options));
-}
-
-/** Also those pods whose creation was never answered. */
-async function listMade({ client, lifetime }: WriteDeps, { job, seed }: Call): Promise<Pod[]> {
-  const { namespace = "", name } = job.metadata;
-  const labelSelector = `${LABEL.job}=${name}`;
-  const { items } = await client.list(PODS, { namespace, labelSelector, signal: lifetime });
-  return items.filter((pod) => isMadeFor(pod, seed));
 }

@@ -1,9 +1,10 @@
 /** GET `/v1alpha1/replicas`: which replicas there are. */
 import { AllocationError, byAge, replicaSetsOf } from "../allocation/mod.ts";
-import { coordinatorName, type DIJob, MAIN_CONTAINER } from "../api/mod.ts";
+import { coordinatorName, type DIJob } from "../api/mod.ts";
 import type { ObjectCache, Pod } from "../kube/mod.ts";
-import { addressOf, isOfType, replicaTypeOf } from "../replicas/mod.ts";
+import { addressOf, gpuAddressesOf, isOfType, replicaTypeOf } from "../replicas/mod.ts";
 import type { ReplicaSet } from "./answers.ts";
+import type { Caller, CallerGuard } from "./caller.ts";
 import { findJobOf, findOwner, unknownJob } from "./owner.ts";
 import { mapLimited } from "./parallel.ts";
 import type { ReplicaQuery } from "./requests.ts";
@@ -12,23 +13,32 @@ import { type ClusterView, coordinatorsIn, podsOwnedBy } from "./view.ts";
 /** Owners looked up at once for a list. They are in the cache but for the newest. */
 const LOOK_UPS = 16;
 
+/** Who asks, and who says whether it may. */
+export interface Asking {
+  readonly guard: CallerGuard;
+  readonly caller: Caller;
+}
+
 /** The `data` of the answer: one set, or one for each coordinator. */
-export function listReplicas(
+export async function listReplicas(
   view: ClusterView,
+  asking: Asking,
   query: ReplicaQuery,
   signal: AbortSignal,
 ): Promise<ReplicaSet | ReplicaSet[]> {
   switch (query.kind) {
     case "all":
-      return listByCoordinators(view, "", signal);
-    case "namespace":
-      return listByCoordinators(view, query.namespace, signal);
+    case "namespace": {
+      const namespace = query.kind === "all" ? "" : query.namespace;
+      await asking.guard.passForNamespace(asking.caller, "list", namespace, signal);
+      return await listByCoordinators(view, namespace, signal);
+    }
     case "job":
-      return listOfJob(view, query, signal);
+      return await listOfJob(view, asking, query, signal);
     case "coordinator":
-      return listOfCoordinator(view, query, signal);
+      return await listOfCoordinator(view, asking, query, signal);
     case "aggregator":
-      return listOfAggregator(view, query, signal);
+      return await listOfAggregator(view, asking, query, signal);
   }
 }
 
@@ -56,27 +66,38 @@ async function listByCoordinators(
   return sets.filter((set) => set !== undefined);
 }
 
-async function listOfJob(view: ClusterView, key: Named, signal: AbortSignal): Promise<ReplicaSet> {
+async function listOfJob(
+  view: ClusterView,
+  { guard, caller }: Asking,
+  key: Named,
+  signal: AbortSignal,
+): Promise<ReplicaSet> {
   const job = await view.findJob(key, signal);
   if (job === undefined) throw unknownJob(key);
-  return buildSet(await view.podsOf(key.namespace, signal), job, coordinatorName(key.name));
+  const coordinator = coordinatorName(key.name);
+  await guard.passForJob(caller, "get", { job, named: coordinator }, signal);
+  return buildSet(await view.podsOf(key.namespace, signal), job, coordinator);
 }
 
 async function listOfCoordinator(
   view: ClusterView,
+  { guard, caller }: Asking,
   key: Named,
   signal: AbortSignal,
 ): Promise<ReplicaSet> {
   const { job } = await findOwner(view, key, signal);
+  await guard.passForJob(caller, "get", { job, named: key.name }, signal);
   return buildSet(await view.podsOf(key.namespace, signal), job, key.name);
 }
 
 async function listOfAggregator(
   view: ClusterView,
+  { guard, caller }: Asking,
   key: Named,
   signal: AbortSignal,
 ): Promise<ReplicaSet> {
-  const { pod } = await findOwner(view, key, signal);
+  const { pod, job } = await findOwner(view, key, signal);
+  await guard.passForJob(caller, "get", { job, named: key.name }, signal);
   const pods = await view.podsOf(key.namespace, signal);
   const learners = podsOwnedBy(pods, pod.metadata.uid)
     .filter((owned) => isOfType(owned, "ddp-learner"))
@@ -98,15 +119,4 @@ function buildSet(pods: ObjectCache<Pod>, job: DIJob, coordinator: string): Repl
 /** The address that clients get of a replica. */
 export function addressOfReplica(pod: Pod): string {
   return addressOf(pod, replicaTypeOf(pod));
-}
-
-/** A ddp learner serves each of its GPUs on a port of its own. */
-function gpuAddressesOf(pod: Pod): string[] {
-  const main = pod.spec?.containers.find(({ name }) => name === MAIN_CONTAINER);
-  const gpuPorts = (main?.ports ?? []).filter(({ name }) => name?.startsWith("gpu-port"));
-  const { namespace, name } = pod.metadata;
-  return [
-    addressOfReplica(pod),
-    ...gpuPorts.map(({ containerPort }) => `${name}.${namespace}:${containerPort}`),
-  ];
 }

@@ -2,7 +2,7 @@
 import { AllocationError } from "../allocation/mod.ts";
 import { type DIJob, isFinished } from "../api/mod.ts";
 import { keyOf, keyText, type ObjectKey, type Pod } from "../kube/mod.ts";
-import { type ClusterView, jobReferenceOf } from "./view.ts";
+import type { ClusterView, JobOwner } from "./view.ts";
 
 /** A pod and the job that owns it. */
 export interface OwnedPod {
@@ -36,7 +36,7 @@ export async function findJobOf(
   signal: AbortSignal,
 ): Promise<DIJob> {
   const key = keyOf(pod);
-  const reference = requireReference(pod);
+  const reference = await requireReference(view, pod, signal);
   const job = await view.findJob({ namespace: key.namespace, name: reference.name }, signal);
   return job?.metadata.uid === reference.uid ? job : await findLiveJobOf(view, key, signal);
 }
@@ -49,7 +49,7 @@ async function findLiveJobOf(
 ): Promise<DIJob> {
   const pod = await view.livePod(key, signal);
   if (pod === undefined) throw unknownPod(key);
-  const reference = requireReference(pod);
+  const reference = await requireReference(view, pod, signal);
   const jobKey = { namespace: key.namespace, name: reference.name };
   const job = await view.liveJob(jobKey, signal);
   if (job === undefined) throw unknownJob(jobKey);
@@ -57,8 +57,12 @@ async function findLiveJobOf(
   throw new AllocationError("notFound", `coordinator ${key.name} is owned by stale DIJob`);
 }
 
-function requireReference(pod: Pod): { readonly name: string; readonly uid: string } {
-  const reference = jobReferenceOf(pod);
+async function requireReference(
+  view: ClusterView,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<JobOwner> {
+  const reference = await view.ownerJobOf(pod, signal);
   if (reference !== undefined) return reference;
   throw new AllocationError("notFound", `module ${pod.metadata.name} is not owned by any DIJob`);
 }

@@ -2,85 +2,156 @@
 import { planRemove } from "../allocation/mod.ts";
 import type { DIJob } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
+import { publishedPorts, replicaTypeOf } from "../replicas/mod.ts";
 import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
-import { addressOfReplica } from "./list.ts";
-import { findOwner } from "./owner.ts";
+import { referenceTo } from "./create.ts";
+import type { Task } from "./ledger.ts";
 import { mapLimited } from "./parallel.ts";
+import { type RecordedWork, type Victim, victimOf } from "./records.ts";
 import type { ScaleRequest } from "./requests.ts";
-import { podsOwnedBy } from "./view.ts";
+import { podsOfJob } from "./view.ts";
 import { claimDeletion, type WriteDeps, WRITES_AT_ONCE } from "./writes.ts";
+
+type Removal = Extract<RecordedWork, { kind: "remove" }>;
+const ROLES = ["collectors", "learners"] as const;
 
 /** Deletes replicas. One server has one of these, so that two calls never choose the same pod. */
 export class ReplicaRemover {
   readonly #deps: WriteDeps;
-  /** uids that some call is deleting. */
+  /** Names with the start of their uid that some call is deleting. */
   readonly #taken = new Set<string>();
 
   constructor(deps: WriteDeps) {
     this.#deps = deps;
   }
 
+  /** Chooses what goes. It stays chosen until {@link release}. */
+  async plan(job: DIJob, request: ScaleRequest, signal: AbortSignal): Promise<Removal> {
+    const chosen = { collectors: [], learners: [] };
+    return await this.#chooseMore(job, request, chosen, signal);
+  }
+
+  /** What was chosen may be chosen again. */
+  release(work: RecordedWork): void {
+    if (work.kind !== "remove") return;
+    for (const role of ROLES) {
+      for (const victim of work[role]) this.#taken.delete(keyOfVictim(victim));
+    }
+  }
+
   /** @returns The addresses of what was deleted, in that order: fewer than asked for where there are fewer. */
-  async remove(request: ScaleRequest, signal: AbortSignal): Promise<ReplicaSet> {
+  async perform(
+    job: DIJob,
+    request: ScaleRequest,
+    task: Task,
+  ): Promise<ReplicaSet> {
     const { namespace, coordinator } = request;
-    const { job } = await findOwner(this.#deps.view, { namespace, name: coordinator }, signal);
-    const removed = { collectors: [] as Pod[], learners: [] as Pod[] };
+    const { signal } = task;
+    if (task.work.kind !== "remove") {
+      throw new TypeError(`a DELETE was recorded as ${task.work.kind}`);
+    }
+    let work: Removal = task.work;
+    // Those of a first try, too, are nobody else's to choose.
+    this.#take(work);
+    const done = new Set<string>();
+    const addressesOf = (victims: readonly Victim[]) =>
+      victims.filter((victim) => done.has(keyOfVictim(victim)))
+        .map(({ name, port }) => `${name}.${namespace}:${port}`);
     const report = () => ({
       namespace,
       coordinator,
-      collectors: removed.collectors.map(addressOfReplica),
-      learners: removed.learners.map(addressOfReplica),
+      collectors: addressesOf(work.collectors),
+      learners: addressesOf(work.learners),
     });
     try {
-      // Victims that somebody else deletes meanwhile do not count: others go in their place.
-      while (await this.#removeOnce(job, request, removed, signal));
-      return report();
+      let isResumed = task.isResumed;
+      for (;;) {
+        await this.#removeAll(work, isResumed, done, signal);
+        const kept = keepOnly(work, done);
+        // Victims that somebody else deletes meanwhile do not count: others go in their place.
+        const lost = countOf(work) - countOf(kept);
+        if (lost === 0) return report();
+        work = await this.#chooseMore(job, request, kept, signal);
+        await task.amend(work);
+        isResumed = false;
+      }
     } catch (error) {
       throw new UnfinishedError(textOf(error), report(), error);
+    } finally {
+      this.release(work);
     }
   }
 
-  /** @returns True when victims turned out to be gone, so that it takes another round. */
-  async #removeOnce(
+  #take(work: Pick<Removal, "collectors" | "learners">): void {
+    for (const role of ROLES) for (const victim of work[role]) this.#taken.add(keyOfVictim(victim));
+  }
+
+  /** `chosen`, filled up to what is asked for as far as there are any. */
+  async #chooseMore(
     job: DIJob,
     request: ScaleRequest,
-    removed: { readonly collectors: Pod[]; readonly learners: Pod[] },
+    chosen: Pick<Removal, "collectors" | "learners">,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Removal> {
     const { view } = this.#deps;
     const wanted = {
-      collectors: request.collectors.replicas - removed.collectors.length,
-      learners: request.learners.replicas - removed.learners.length,
+      collectors: request.collectors.replicas - chosen.collectors.length,
+      learners: request.learners.replicas - chosen.learners.length,
     };
     const planFrom = (pods: readonly Pod[]) =>
-      planRemove(job, pods.filter(({ metadata }) => !this.#taken.has(metadata.uid ?? "")), wanted);
-    const pods = await view.podsOf(request.namespace, signal);
-    let plan = planFrom(podsOwnedBy(pods, job.metadata.uid));
-    if (
-      plan.collectors.length < wanted.collectors || plan.learners.length < wanted.learners
-    ) {
+      planRemove(job, pods.filter((pod) => !this.#taken.has(keyOfVictim(victimAt(pod)))), wanted);
+    let plan = planFrom(podsOfJob(await view.podsOf(request.namespace, signal), job));
+    if (plan.collectors.length < wanted.collectors || plan.learners.length < wanted.learners) {
       // Another copy of the server may have made some that our watch has not told of yet.
       plan = planFrom(await view.livePodsOf(job, signal));
     }
-    const gone = [
-      await this.#removeAll(plan.collectors, removed.collectors, signal),
-      await this.#removeAll(plan.learners, removed.learners, signal),
-    ];
-    return gone.includes(true);
+    const more = {
+      collectors: plan.collectors.map(victimAt),
+      learners: plan.learners.map(victimAt),
+    };
+    this.#take(more);
+    return {
+      kind: "remove",
+      job: referenceTo(job),
+      collectors: [...chosen.collectors, ...more.collectors],
+      learners: [...chosen.learners, ...more.learners],
+    };
   }
 
-  async #removeAll(pods: readonly Pod[], removed: Pod[], signal: AbortSignal): Promise<boolean> {
-    const uids = pods.map(({ metadata }) => metadata.uid ?? "");
-    for (const uid of uids) this.#taken.add(uid);
-    const done = new Set<Pod>();
-    try {
-      await mapLimited(pods, WRITES_AT_ONCE, async (pod) => {
-        if (await claimDeletion(this.#deps, pod, signal)) done.add(pod);
-      });
-      return done.size < pods.length;
-    } finally {
-      removed.push(...pods.filter((pod) => done.has(pod)));
-      for (const uid of uids) this.#taken.delete(uid);
-    }
+  /** Deletes what of `work` is not in `done` yet, and puts into `done` what it has deleted. */
+  async #removeAll(
+    { job, collectors, learners }: Removal,
+    isResumed: boolean,
+    done: Set<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const victims = [...collectors, ...learners].filter((victim) => !done.has(keyOfVictim(victim)));
+    await mapLimited(victims, WRITES_AT_ONCE, async (victim) => {
+      const key = { namespace: job.namespace, name: victim.name };
+      const pod = await this.#deps.view.findPod(key, signal);
+      const stands = pod !== undefined && keyOfVictim(victimAt(pod)) === keyOfVictim(victim);
+      const isDeleted = stands
+        ? await claimDeletion(this.#deps, pod, { mayBeOurs: isResumed, signal })
+        : isResumed;
+      if (isDeleted) done.add(keyOfVictim(victim));
+    });
   }
+}
+
+function victimAt(pod: Pod): Victim {
+  const { name = "", uid = "" } = pod.metadata;
+  return victimOf(name, uid, publishedPorts(pod, replicaTypeOf(pod))[0]?.port ?? 0);
+}
+
+function keyOfVictim({ name, uid }: Victim): string {
+  return `${name}/${uid}`;
+}
+
+function keepOnly({ collectors, learners }: Removal, done: ReadonlySet<string>) {
+  const isDone = (victim: Victim) => done.has(keyOfVictim(victim));
+  return { collectors: collectors.filter(isDone), learners: learners.filter(isDone) };
+}
+
+function countOf({ collectors, learners }: Pick<Removal, "collectors" | "learners">): number {
+  return collectors.length + learners.length;
 }

@@ -1,7 +1,7 @@
 /** What callers may send: one schema for each body, and the query of GET. */
 import * as z from "zod";
 import { AllocationError, type RoleRequest } from "../allocation/mod.ts";
-import type { Resources } from "../replicas/mod.ts";
+import { GPU_RESOURCE, type Resources } from "../replicas/mod.ts";
 import { parseQuantity } from "../lib/quantity.ts";
 import { firstJsonValue, withLowerKeys } from "./body.ts";
 
@@ -14,7 +14,14 @@ const PLACE = {
   coordinator: nameSchema("Pod name of the coordinator (or aggregator) that asks."),
 };
 
-const QUANTITY = z.union([z.string(), z.number()], { error: "must be a quantity" })
+/** Of quantities as text; `parseQuantity` decides. */
+const QUANTITY_PATTERN =
+  "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$";
+const QUANTITY_FORMS = [
+  z.string().meta({ pattern: QUANTITY_PATTERN }),
+  z.number().meta({ minimum: 0 }),
+] as const;
+const QUANTITY = z.union(QUANTITY_FORMS, { error: "must be a quantity" })
   .transform((value, { issues }) => {
     const text = String(value);
     try {
@@ -131,7 +138,7 @@ function toRoleRequest(role: RoleInput | null | undefined): RoleRequest {
     ...(isSome(role?.cpus) && { cpu: role.cpus.text }),
     ...(isSome(role?.memory) && { memory: role.memory.text }),
     // Kubernetes takes only whole GPUs.
-    ...(gpus > 0 && { "nvidia.com/gpu": String(gpus) }),
+    ...(gpus > 0 && { [GPU_RESOURCE]: String(gpus) }),
   };
   return { replicas: role?.replicas ?? 0, gpus, resources };
 }

@@ -1,7 +1,7 @@
 /** Objects without what nobody here reads: the caches hold every job and replica of the cluster. */
 import { type DIJob, GROUP } from "../api/mod.ts";
-import type { Container, ObjectMeta, Pod, PodStatus } from "../kube/mod.ts";
-import { trimContainerStatus } from "../replicas/mod.ts";
+import type { Container, Node, ObjectMeta, Pod, PodStatus } from "../kube/mod.ts";
+import { GPU_RESOURCE, isShareVariable, trimContainerStatus } from "../replicas/mod.ts";
 
 /** A pod's identity, ports, resources, addresses and health. */
 export function trimPod(pod: Pod): Pod {
@@ -18,6 +18,21 @@ export function trimJob(job: DIJob): DIJob {
   return { ...job, metadata: trimMetadata(job.metadata) };
 }
 
+/** A node's GPUs, and whether it takes pods. */
+export function trimNode({ metadata: { name = "", resourceVersion }, spec, status }: Node): Node {
+  const { taints, unschedulable } = spec ?? {};
+  const gpus = status?.allocatable?.[GPU_RESOURCE];
+  const ready = status?.conditions?.filter(({ type }) => type === "Ready") ?? [];
+  return {
+    metadata: { name, ...(resourceVersion !== undefined && { resourceVersion }) },
+    spec: { ...(taints && { taints }), ...(unschedulable && { unschedulable }) },
+    status: {
+      conditions: ready.map(({ type, status }) => ({ type, status })),
+      ...(gpus !== undefined && { allocatable: { [GPU_RESOURCE]: gpus } }),
+    },
+  };
+}
+
 function trimMetadata(metadata: ObjectMeta): ObjectMeta {
   const { managedFields: _, annotations = {}, ...kept } = metadata;
   // Ours alone are read; kubectl's hold whole objects.
@@ -25,8 +40,14 @@ function trimMetadata(metadata: ObjectMeta): ObjectMeta {
   return { ...kept, ...(own.length > 0 && { annotations: Object.fromEntries(own) }) };
 }
 
-function trimContainer({ name, ports, resources }: Container): Container {
-  return { name, ...(ports && { ports }), ...(resources && { resources }) };
+function trimContainer({ name, ports, resources, env }: Container): Container {
+  const kept = env?.filter(isShareVariable) ?? [];
+  return {
+    name,
+    ...(ports && { ports }),
+    ...(resources && { resources }),
+    ...(kept.length > 0 && { env: kept }),
+  };
 }
 
 function trimStatus({ phase, conditions, podIPs, containerStatuses }: PodStatus): PodStatus {

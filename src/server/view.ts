@@ -7,13 +7,15 @@ import {
   GROUP_SELECTOR,
   LABEL,
 } from "../api/mod.ts";
-import { isReplacementOf, REPLACES_NAME_ANNOTATION } from "../allocation/mod.ts";
+import { REPLACES_NAME_ANNOTATION } from "../allocation/mod.ts";
 import {
   controllerOf,
   isNotFound,
   type KubeClient,
   type KubeObject,
   listWatch,
+  type Node,
+  NODES,
   ObjectCache,
   type ObjectKey,
   type Pod,
@@ -23,7 +25,7 @@ import {
 } from "../kube/mod.ts";
 import type { Logger } from "../lib/logger.ts";
 import { isOfType } from "../replicas/mod.ts";
-import { trimJob, trimPod } from "./trim.ts";
+import { trimJob, trimNode, trimPod } from "./trim.ts";
 
 /** Objects per page of a live list. */
 const PAGE_SIZE = 500;
@@ -34,6 +36,7 @@ export class ClusterView {
   readonly client: KubeClient;
   readonly #jobs = new ObjectCache<DIJob>();
   readonly #pods = buildPodCache();
+  readonly #nodes = new ObjectCache<Node>();
 
   constructor(client: KubeClient) {
     this.client = client;
@@ -57,10 +60,17 @@ export class ClusterView {
         log,
         signal,
       }),
+      runReflector({
+        source: listWatch(client, NODES),
+        cache: this.#nodes,
+        trim: trimNode,
+        log,
+        signal,
+      }),
     ]);
   }
 
-  /** Resolves when both caches have been filled. */
+  /** Resolves when the caches of jobs and pods have been filled: nearly nothing needs that of nodes. */
   async filled(): Promise<void> {
     await Promise.all([this.#jobs.filled, this.#pods.filled]);
   }
@@ -102,30 +112,47 @@ export class ClusterView {
     return job;
   }
 
-  /**
-   * The pod made in place of one that may be gone already.
-   *
-   * @param replaced Name of that one, and its uid where it is still known.
-   */
-  async findReplacement(
-    job: DIJob,
-    replaced: { readonly name: string; readonly uid?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<Pod | undefined> {
+  /** The nodes of the cluster, as far as GPUs are concerned. */
+  async listNodes(signal: AbortSignal): Promise<readonly Node[]> {
+    if (this.#nodes.isFilled) return [...this.#nodes.values()];
+    const { items } = await this.client.list(NODES, { signal });
+    return items.map(trimNode);
+  }
+
+  /** The pod that has been made in place of the one of that name, which is gone. */
+  async findReplacement(job: DIJob, name: string, signal: AbortSignal): Promise<Pod | undefined> {
     const namespace = job.metadata.namespace ?? "";
-    const search = (pods: ObjectCache<Pod>) =>
-      pods.byIndex("replaces", `${job.metadata.uid}/${replaced.name}`).find((pod) =>
-        pod.metadata.deletionTimestamp === undefined &&
-        (replaced.uid === undefined || isReplacementOf(pod, replaced.uid))
-      );
-    const known = search(await this.podsOf(namespace, signal));
-    if (known !== undefined || replaced.uid !== undefined) return known;
+    const search = async (pods: ObjectCache<Pod>) => {
+      const candidates = pods.byIndex("replaces", `${namespace}/${name}`);
+      for (const pod of candidates) {
+        if (pod.metadata.deletionTimestamp !== undefined) continue;
+        if (await this.isOfJob(pod, job, signal)) return pod;
+      }
+      return undefined;
+    };
+    const known = await search(await this.podsOf(namespace, signal));
+    if (known !== undefined) return known;
     // The name is gone and the next word would be a 404: another copy may have replaced it just now.
-    const live = search(
+    const live = await search(
       await this.#listPods(namespace, signal, `${LABEL.job}=${job.metadata.name}`),
     );
     if (live !== undefined) this.observe(live);
     return live;
+  }
+
+  /** True for a pod of this job, also for a ddp learner: that one is its aggregator's. */
+  async isOfJob(pod: Pod, job: DIJob, signal: AbortSignal): Promise<boolean> {
+    const owner = await this.ownerJobOf(pod, signal);
+    return owner?.uid === job.metadata.uid;
+  }
+
+  /** Name and uid of the job that a pod is of; undefined: of none. */
+  async ownerJobOf(pod: Pod, signal: AbortSignal): Promise<JobOwner | undefined> {
+    const owner = controllerOf(pod);
+    if (owner?.kind !== PODS.kind || owner.apiVersion !== "v1") return jobReferenceOf(pod);
+    const key = { namespace: pod.metadata.namespace ?? "", name: owner.name };
+    const aggregator = await this.findPod(key, signal);
+    return aggregator?.metadata.uid === owner.uid ? jobReferenceOf(aggregator) : undefined;
   }
 
   /**
@@ -137,11 +164,29 @@ export class ClusterView {
   }
 
   /** The pods of a job as the API server has them now, whatever the cache has heard of. */
-  async livePodsOf({ metadata }: DIJob, signal: AbortSignal): Promise<readonly Pod[]> {
+  async livePodsOf(job: DIJob, signal: AbortSignal): Promise<readonly Pod[]> {
+    const { metadata } = job;
     const selector = `${LABEL.job}=${metadata.name}`;
     const pods = await this.#listPods(metadata.namespace ?? "", signal, selector);
     for (const pod of pods.values()) this.observe(pod);
-    return podsOwnedBy(pods, metadata.uid);
+    return podsOfJob(pods, job);
+  }
+
+  /** All pods that say to be of the job of this name, members of groups among them, as they are now. */
+  async livePodsLabelled(
+    { namespace, name }: ObjectKey,
+    signal: AbortSignal,
+  ): Promise<readonly Pod[]> {
+    return [...(await this.#listPods(namespace, signal, `${LABEL.job}=${name}`)).values()];
+  }
+
+  /** The pods of a job that ask the server for replicas, as they are now: a handful. */
+  async liveAskersOf(job: DIJob, signal: AbortSignal): Promise<readonly Pod[]> {
+    const { namespace = "", name } = job.metadata;
+    const selector = `${LABEL.job}=${name},${LABEL.replicaType} in (coordinator,aggregator)`;
+    const pods = await this.#listPods(namespace, signal, selector);
+    for (const pod of pods.values()) this.observe(pod);
+    return podsOfJob(pods, job);
   }
 
   async #listPods(
@@ -166,10 +211,22 @@ export class ClusterView {
   }
 }
 
-/** Uid of the job that a pod is of, by its controller reference; undefined: of none. */
-export function jobReferenceOf(pod: Pod): { name: string; uid: string } | undefined {
+export interface JobOwner {
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** The job that a pod's controller reference names; undefined: it names none. */
+export function jobReferenceOf(pod: Pod): JobOwner | undefined {
   const owner = controllerOf(pod);
   return owner?.kind === DIJOBS.kind && owner.apiVersion === API_VERSION ? owner : undefined;
+}
+
+/** All pods of a job: its own, and the ddp learners behind its aggregators. */
+export function podsOfJob(pods: ObjectCache<Pod>, { metadata }: DIJob): readonly Pod[] {
+  const own = podsOwnedBy(pods, metadata.uid);
+  const aggregators = own.filter((pod) => isOfType(pod, "aggregator"));
+  return [...own, ...aggregators.flatMap((pod) => podsOwnedBy(pods, pod.metadata.uid))];
 }
 
 /** The pods whose controller is the object with this uid (a job, an aggregator). */
@@ -194,7 +251,7 @@ function buildPodCache(): ObjectCache<Pod> {
         : [],
     replaces: (pod) => {
       const name = pod.metadata.annotations?.[REPLACES_NAME_ANNOTATION];
-      return name === undefined ? [] : [`${controllerOf(pod)?.uid}/${name}`];
+      return name === undefined ? [] : [`${pod.metadata.namespace}/${name}`];
     },
   });
 }

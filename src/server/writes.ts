@@ -1,5 +1,5 @@
 /** Single writes to the API server that may be done twice, and hold through short troubles. */
-import { AllocationError } from "../allocation/mod.ts";
+import { AllocationError, type GpuAllocPolicy } from "../allocation/mod.ts";
 import {
   ApiError,
   ConnectionError,
@@ -9,15 +9,17 @@ import {
   keyOf,
   keyText,
   type KubeClient,
+  type ObjectKey,
   type Pod,
   PODS,
   SERVICES,
 } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
-import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { buildService } from "../replicas/mod.ts";
 import { isPassing, textOf } from "./answers.ts";
+import { RETRY, retryPassing, TRIES } from "./retry.ts";
 import type { ClusterView } from "./view.ts";
 
 /** What the writing half of the server works with. */
@@ -27,16 +29,19 @@ export interface WriteDeps {
   readonly log: Logger;
   /** What replicas find in `KUBERNETES_SERVER_URL`. */
   readonly serverAddress: string;
+  /** The AggregatorConfig that aggregators of multi-GPU learners are made from. */
+  readonly agconfig: ObjectKey;
+  readonly gpuAllocPolicy: GpuAllocPolicy;
   /** Aborts when the server stops. */
   readonly lifetime: AbortSignal;
 }
 
 /** Pods made or deleted at once for one request. */
 export const WRITES_AT_ONCE = 16;
+/** Multi-GPU learners worked on at once for one request, and pods of each of them. */
+export const GROUPS_AT_ONCE = 4;
+export const MEMBERS_AT_ONCE = WRITES_AT_ONCE / GROUPS_AT_ONCE;
 
-const RETRY: BackoffPolicy = { initialMs: 200, maxMs: 1600, factor: 2, jitter: 0.5 };
-/** Tries of one write: about 5 s of an API server that is away. */
-const TRIES = 6;
 /** Names tried for one replica. Even with 10,000 namesakes the first is free 999 times in 1000. */
 const NAMES = 8;
 
@@ -149,16 +154,17 @@ export async function deletePod(
  * Deletes a pod that nobody else has begun to delete.
  *
  * @param known Trimmed, as the view has it.
+ * @param mayBeOurs True when an earlier try may have done it: then a pod on its way out is our work.
  * @returns False when somebody else was faster, so that another pod must go in its place.
  */
 export async function claimDeletion(
   { client, view }: WriteDeps,
   known: Pod,
-  signal: AbortSignal,
+  { signal, mayBeOurs: mayBe }: { readonly signal: AbortSignal; readonly mayBeOurs: boolean },
 ): Promise<boolean> {
   let pod = known;
   // Once an answer was lost, a pod on its way out is taken for our work.
-  let mayBeOurs = false;
+  let mayBeOurs = mayBe;
   for (let tries = 1;; tries++) {
     const { uid = "", resourceVersion = "" } = pod.metadata;
     try {
@@ -184,22 +190,6 @@ export async function claimDeletion(
       throw new AllocationError("later", `pod ${keyText(keyOf(pod))} keeps changing`);
     }
     pod = live;
-  }
-}
-
-/** Does `write` again while it fails with what passes. */
-async function retryPassing<T>(
-  write: () => Promise<T>,
-  signal: AbortSignal,
-  isWorthIt: (error: unknown) => boolean = isPassing,
-): Promise<T> {
-  for (let tries = 1;; tries++) {
-    try {
-      return await write();
-    } catch (error) {
-      if (tries >= TRIES || signal.aborted || !isWorthIt(error)) throw error;
-      await sleep(backoffMs(RETRY, tries), signal);
-    }
   }
 }
 

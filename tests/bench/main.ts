@@ -6,6 +6,7 @@ import { measureApiServer } from "./api_server.ts";
 import { measureDevStart } from "./dev_start.ts";
 import { printFigure, printRuns } from "./figures.ts";
 import { measureIdle } from "./idle.ts";
+import { MANY, measurePostDelay } from "./post_delay.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BUNDLE = `${ROOT}dist/di-orchestrator.js`;
@@ -17,6 +18,7 @@ const SUBJECTS: Readonly<Record<string, () => Promise<void>>> = {
   bundle: benchBundle,
   embedded: benchEmbedded,
   idle: benchIdle,
+  posts: benchPosts,
 };
 
 async function benchBundle(): Promise<void> {
@@ -62,6 +64,20 @@ async function benchIdle(): Promise<void> {
     }
     const time = sum(idle.cpuPercent);
     printFigure("operator + server: idle processor time", time, "% of a core", { under: 1 });
+  } finally {
+    await plane.stop();
+  }
+}
+
+/** What a POST for very many replicas costs the POSTs of another job. */
+async function benchPosts(): Promise<void> {
+  const plane = await startControlPlane({ crds: await readProjectCrds() });
+  try {
+    const { manyMs, calmMs, busyMs, busyPosts } = await measurePostDelay(plane.kubeconfigPath);
+    printFigure(`POST for ${MANY} replicas`, manyMs / 1000, "s");
+    printFigure("POST for 1, slowest in peace", calmMs, "ms");
+    const what = `POST for 1 beside it, delay of slowest of ${busyPosts}`;
+    printFigure(what, busyMs - calmMs, "ms", { under: 1000 });
   } finally {
     await plane.stop();
   }

@@ -9,41 +9,20 @@ import { type DIJob, DIJOBS } from "../../src/api/mod.ts";
 import { type Pod, PODS, readKubeconfig, SERVICES } from "../../src/kube/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Fault, startFaultProxy } from "../support/fault_proxy.ts";
-import { type ProgramProcess, startProgram } from "../support/program.ts";
+import { RestartedProgram } from "../support/restarted_program.ts";
 import { isGone, keyOfJob, objectsOf, submitMockJob } from "../support/story.ts";
 import { createNamespace, type TestCluster, useTestCluster } from "../support/test_cluster.ts";
+import { crashRows, sample } from "./crash_rows.ts";
 
-const FAULTS: readonly Fault[] = ["killBefore", "killAfter", "cutBefore", "cutAfter"];
 const cluster = useTestCluster();
 
-/** One operator process that is started again whenever it was killed. */
-class Operator {
-  #process: ProgramProcess;
-  readonly #args: readonly string[];
-  /** There while the process is dead. */
-  #restarting: Promise<void> | undefined;
-
-  constructor(kubeconfig: string) {
-    this.#args = [
-      "operator",
-      `--kubeconfig=${kubeconfig}`,
-      "--health-probe-bind-address=0",
-      "--metrics-bind-address=0",
-    ];
-    this.#process = startProgram(this.#args);
-  }
-
-  kill(): void {
-    this.#restarting ??= this.#process.end("SIGKILL").then(() => {
-      this.#process = startProgram(this.#args);
-      this.#restarting = undefined;
-    });
-  }
-
-  async stop(): Promise<void> {
-    await this.#restarting;
-    await this.#process.end("SIGKILL");
-  }
+function startOperator(kubeconfig: string): RestartedProgram {
+  return new RestartedProgram([
+    "operator",
+    `--kubeconfig=${kubeconfig}`,
+    "--health-probe-bind-address=0",
+    "--metrics-bind-address=0",
+  ]);
 }
 
 /** What a job's life comes to: everything but times, uids and versions. */
@@ -68,7 +47,7 @@ async function live(test: TestCluster, at: number, fault: Fault): Promise<Life> 
   const kubeconfig = await Deno.makeTempFile();
   await Deno.writeTextFile(kubeconfig, proxy.kubeconfig);
   const job = await submitMockJob(test, namespace);
-  const operator = new Operator(kubeconfig);
+  const operator = startOperator(kubeconfig);
   proxy.arm(at, fault, () => operator.kill());
   try {
     const names = ["dijob-example-1-aggregator", "dijob-example-1-coordinator"];
@@ -161,21 +140,9 @@ Deno.test("a job's life comes to the same whatever befalls the operator at any w
     pods: [],
     services: [],
   });
-  const rows = FAULTS.flatMap((fault) =>
-    Array.from({ length: clean.writes }, (_, index) => ({ fault, at: index + 1 }))
-  );
-  for (const { fault, at } of sample(rows)) {
+  for (const { fault, at } of sample(crashRows(clean.writes))) {
     await t.step(`${fault} at write ${at} of ${clean.writes}`, async () => {
       deepStrictEqual((await live(cluster(), at, fault)).outcome, clean.outcome);
     });
   }
 });
-
-/** All rows, or `FAULT_SAMPLE` of them, spread over writes and faults alike. */
-function sample<T>(rows: readonly T[]): readonly T[] {
-  const size = Math.min(rows.length, Number(Deno.env.get("FAULT_SAMPLE") ?? rows.length));
-  // A stride that shares no factor with the length meets every row once before it meets one twice.
-  const stride = [37, 41, 43].find((prime) => rows.length % prime !== 0) ?? 1;
-  return Array.from({ length: size }, (_, index) => rows[(index * stride) % rows.length])
-    .filter((row) => row !== undefined);
-}

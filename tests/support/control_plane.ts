@@ -14,6 +14,7 @@ import {
 } from "./control_plane_flags.ts";
 import { findControlPlane, type Programs } from "./control_plane_programs.ts";
 import { eventually } from "./eventually.ts";
+import { keptPort } from "./free_port.ts";
 import { type KeptProcess, ProcessKeeper } from "./process_keeper.ts";
 
 export { findControlPlane, type Programs };
@@ -158,26 +159,10 @@ async function startIn(
 async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
   for (let tries = 1;; tries++) {
     try {
-      return await start(findFreePort());
+      return await start(keptPort());
     } catch (error) {
       const taken = error instanceof Error && error.message.includes("address already in use");
       if (!taken || tries === START_TRIES) throw error;
-    }
-  }
-}
-
-/**
- * A free loopback port below those that systems hand out to clients: a client that tries to reach a
- * killed API server could otherwise be given its port, and meet itself there.
- */
-function findFreePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
 }

@@ -74,7 +74,10 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
     kubeconfig: kubeconfigFor(`http://127.0.0.1:${server.addr.port}`),
     writes,
     struck: () => struck,
-    arm: (at, fault, kill) => armed = { at, fault, kill },
+    arm(at, fault, kill) {
+      armed = { at, fault, kill };
+      struck = false;
+    },
     async stop() {
       stopping.abort();
       await server.shutdown();

@@ -1,6 +1,7 @@
 /** An API server that is not there at first. */
 import { readKubeconfig } from "../../src/kube/mod.ts";
 import { startControlPlane } from "./control_plane.ts";
+import { keptPort } from "./free_port.ts";
 import { readProjectCrds } from "./shared_control_plane.ts";
 import { IS_REAL, type TestCluster } from "./test_cluster.ts";
 
@@ -32,7 +33,7 @@ async function killedControlPlane(): Promise<LateApiServer> {
 
 async function closedWay(clusterKubeconfigPath: string): Promise<LateApiServer> {
   const config = readKubeconfig(clusterKubeconfigPath);
-  const port = findFreePort();
+  const port = keptPort();
   const kubeconfigPath = await Deno.makeTempFile({ prefix: "di-test-kubeconfig-" });
   await Deno.writeTextFile(kubeconfigPath, kubeconfigFor(`http://127.0.0.1:${port}`));
   const http = Deno.createHttpClient({
@@ -67,19 +68,6 @@ async function closedWay(clusterKubeconfigPath: string): Promise<LateApiServer> 
       await Deno.remove(kubeconfigPath);
     },
   };
-}
-
-/** Below the ports that systems hand out to clients, so that it stays free. */
-function findFreePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
 }
 
 /** A kubeconfig for a server that asks for nothing. */

@@ -9,6 +9,9 @@ import {
   type Resource,
 } from "../../src/kube/mod.ts";
 
+/** The path of all objects of a kind in a namespace. */
+const COLLECTION = /\/namespaces\/[^/]+\/[^/]+$/;
+
 /** Stores whole objects by path, with versions, uids, conflicts, graceful deletion and owner references. */
 export class MemoryApi {
   readonly #objects = new Map<string, KubeObject>();
@@ -74,7 +77,7 @@ export class MemoryApi {
     const plain = path.split("?", 1)[0] ?? "";
     switch (method) {
       case "GET":
-        return this.#find(plain);
+        return COLLECTION.test(plain) ? this.#list(path) : this.#find(plain);
       case "POST":
         return this.#create(plain, objectIn(body));
       case "PUT":
@@ -90,6 +93,22 @@ export class MemoryApi {
     const found = this.#objects.get(path);
     if (found === undefined) throw new ApiError(404, "NotFound", `${path} not found`);
     return found;
+  }
+
+  /** Of one namespace; of selectors equality and sets are known. */
+  #list(path: string): unknown {
+    const { pathname, searchParams } = new URL(path, "http://memory");
+    const terms = (searchParams.get("labelSelector") ?? "").split(/,(?![^(]*\))/)
+      .filter((term) => term !== "").map((term) => {
+        const [key = "", values = ""] = term.split(/=| in /);
+        return { key, values: values.replace(/^\(|\)$/g, "").split(",") };
+      });
+    const items = [...this.#objects].filter(([at, { metadata }]) =>
+      at.slice(0, at.lastIndexOf("/")) === pathname &&
+      terms.every(({ key, values }) => values.includes(metadata.labels?.[key] ?? ""))
+    );
+    const metadata = { resourceVersion: `${this.#version}` };
+    return { metadata, items: items.map(([, object]) => object) };
   }
 
   #create(collection: string, object: KubeObject): KubeObject {
@@ -111,9 +130,10 @@ export class MemoryApi {
 
   #delete(path: string, options: unknown): KubeObject {
     const held = this.#find(path);
-    const uid = uidAskedFor(options);
-    if (uid !== undefined && uid !== held.metadata.uid) {
-      throw new ApiError(409, "Conflict", `${path} has another uid`);
+    const { uid, resourceVersion } = held.metadata;
+    const wanted = { uid, resourceVersion, ...preconditionsIn(options) };
+    if (wanted.uid !== uid || wanted.resourceVersion !== resourceVersion) {
+      throw new ApiError(409, "Conflict", `${path} is another one, or has been modified`);
     }
     const isPod = path.split("/").at(-2) === "pods";
     if (!isPod) {
@@ -193,10 +213,7 @@ function objectIn(body: unknown): KubeObject {
   return body as KubeObject;
 }
 
-function uidAskedFor(options: unknown): string | undefined {
-  if (typeof options !== "object" || options === null || !("preconditions" in options)) return;
-  const { preconditions } = options;
-  return typeof preconditions === "object" && preconditions !== null && "uid" in preconditions
-    ? String(preconditions.uid)
-    : undefined;
+function preconditionsIn(options: unknown): { uid?: unknown; resourceVersion?: unknown } {
+  if (typeof options !== "object" || options === null || !("preconditions" in options)) return {};
+  return options.preconditions ?? {};
 }

@@ -16,7 +16,26 @@ Deno.test("MemoryApi names, versions and refuses as an API server does", async (
   await rejects(client.replace(PODS, { ...aPod("pong"), metadata }), { reason: "Conflict" });
   const other = { preconditions: { uid: "other" } };
   await rejects(client.delete(PODS, KEY, other), { reason: "Conflict" });
+  const old = { preconditions: { resourceVersion: "1" } };
+  await rejects(client.delete(PODS, KEY, old), { reason: "Conflict" });
   deepStrictEqual(client.writes, ["POST pods/pong", "PUT pods/pong"]);
+});
+
+Deno.test("MemoryApi lists what is in a namespace and has the labels", async () => {
+  const client = new MemoryClient(new MemoryApi());
+  await client.create(PODS, aPod("pong", { labels: { a: "1", b: "2" } }));
+  await client.create(PODS, aPod("ping", { labels: { a: "1" } }));
+  await client.create(SERVICES, aService("pong"));
+  const namesOf = async (namespace: string, labelSelector?: string) => {
+    const { items } = await client.list(PODS, {
+      namespace,
+      ...(labelSelector && { labelSelector }),
+    });
+    return items.map(({ metadata }) => metadata.name);
+  };
+  deepStrictEqual(await namesOf(NAMESPACE), ["pong", "ping"]);
+  deepStrictEqual(await namesOf(NAMESPACE, "a=1,b=2"), ["pong"]);
+  deepStrictEqual(await namesOf("other"), []);
 });
 
 Deno.test("MemoryApi lets pods end, and takes along what they owned", async () => {

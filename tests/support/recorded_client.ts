@@ -56,6 +56,8 @@ export interface RecordedClientOptions {
   /** Waits of DI-engine, which tests of this client alone may cut. */
   readonly retryWaitMs?: number;
   readonly busyWaitMs?: number;
+  /** Told before each wait after a lost connection: how many tries of the request have failed. */
+  readonly onRetry?: (failed: number) => void;
 }
 
 /** DI-engine's `DEFAULT_RETRIES`: tries after the first one. */
@@ -137,6 +139,7 @@ export class RecordedClient implements Disposable {
           const why = error instanceof Error ? error.message : String(error);
           throw new RecordedClientError(`${method} ${path}: ${why}`, undefined, { cause: error });
         }
+        this.#options.onRetry?.(retries + 1);
         await sleep(this.#options.retryWaitMs ?? RETRY_WAIT_MS);
         continue;
       }

@@ -4,7 +4,12 @@
  * is gone. A replica that breaks down after it was connected is not noticed.
  */
 import { sleep } from "../../src/lib/abort.ts";
-import { type RecordedClient, RecordedClientError, type RecordedLists } from "./recorded_client.ts";
+import {
+  type RecordedAnswer,
+  type RecordedClient,
+  RecordedClientError,
+  type RecordedLists,
+} from "./recorded_client.ts";
 
 export type RecordedKind = keyof RecordedLists;
 
@@ -14,6 +19,8 @@ export interface RecordedPollingOptions {
   readonly connect?: (kind: RecordedKind, url: string) => Promise<void>;
   /** Takes leave of a replica that is no longer listed; where it rejects, the loop dies, as there. */
   readonly disconnect?: (kind: RecordedKind, url: string) => Promise<void>;
+  /** Told of each look at the list. */
+  readonly onAnswer?: (answer: RecordedAnswer) => void;
   /** Times of DI-engine, which tests may cut. */
   readonly pollWaitMs?: number;
   readonly connectWaitMs?: number;
@@ -55,9 +62,10 @@ export function startPolling(
         for (const kind of KINDS) failed[kind].clear();
       }
     }
-    const { success, data } = await client.getReplicas();
-    if (!success) return;
-    current = readLists(data);
+    const answer = await client.getReplicas();
+    options.onAnswer?.(answer);
+    if (!answer.success) return;
+    current = readLists(answer.data);
     for (const kind of KINDS) {
       const listed = new Set(current[kind]);
       for (const url of failed[kind].difference(listed)) failed[kind].delete(url);

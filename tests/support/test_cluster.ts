@@ -2,18 +2,16 @@
  * The cluster that a story runs on: our API server in a process of its own, or, with `TEST_CLUSTER=kube`, a real
  * control plane. A story cannot tell which.
  */
-import { fileURLToPath } from "node:url";
 import {
-  createDefinition,
   isAlreadyExists,
   isNotFound,
   KubeClient,
   NAMESPACES,
   readKubeconfig,
 } from "../../src/kube/mod.ts";
+import { type EmbeddedApiServer, startEmbeddedApiServer } from "./embedded_api_server.ts";
 import { eventually } from "./eventually.ts";
-import { ProcessKeeper } from "./process_keeper.ts";
-import { readProjectCrds, useControlPlane } from "./shared_control_plane.ts";
+import { useControlPlane } from "./shared_control_plane.ts";
 
 export interface TestCluster {
   readonly client: KubeClient;
@@ -22,18 +20,20 @@ export interface TestCluster {
   readonly hasGarbageCollector: boolean;
 }
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
-
 export const IS_REAL = Deno.env.get("TEST_CLUSTER") === "kube";
+
+/** Where the product itself lives, and its server keeps records. */
+export const SYSTEM_NAMESPACE = "di-system";
 
 /** Gives the tests of the calling file a cluster that has this project's kinds. Call it at the top level. */
 export function useTestCluster(): () => TestCluster {
   const access = IS_REAL ? useControlPlane() : useEmbedded();
   let cluster: TestCluster | undefined;
-  Deno.test.beforeAll(() => {
+  Deno.test.beforeAll(async () => {
     const { kubeconfigPath, hasGarbageCollector } = access();
     const client = new KubeClient(readKubeconfig(kubeconfigPath));
     cluster = { client, kubeconfigPath, hasGarbageCollector };
+    await ensureNamespace(cluster, SYSTEM_NAMESPACE);
   });
   Deno.test.afterAll(() => cluster?.client.close());
   return () => {
@@ -42,28 +42,13 @@ export function useTestCluster(): () => TestCluster {
   };
 }
 
-/** A process of its own, as a real one is: nothing of the server's is then left over in a test. */
 function useEmbedded(): () => Omit<TestCluster, "client"> {
-  let keeper: ProcessKeeper | undefined;
+  let server: EmbeddedApiServer | undefined;
   Deno.test.beforeAll(async () => {
-    keeper = await ProcessKeeper.open("di-test-apiserver-");
-    const kubeconfigPath = `${keeper.folder}/kubeconfig`;
-    const command = [Deno.execPath(), "run", "-A", "--quiet", MAIN, "apiserver"];
-    const process = await keeper.start("apiserver", [
-      ...command,
-      `--write-kubeconfig=${kubeconfigPath}`,
-    ]);
-    await eventually("the embedded API server", async () => {
-      if (process.exited) throw new Error(process.logTail());
-      return await Deno.stat(kubeconfigPath).catch(() => undefined);
-    });
-    const client = new KubeClient(readKubeconfig(kubeconfigPath));
-    const crds = await readProjectCrds();
-    await Promise.all(crds.map((crd) => createDefinition(client, crd)));
-    client.close();
+    server = await startEmbeddedApiServer();
   });
-  Deno.test.afterAll(() => keeper?.stop());
-  return () => ({ kubeconfigPath: `${keeper?.folder}/kubeconfig`, hasGarbageCollector: true });
+  Deno.test.afterAll(() => server?.stop());
+  return () => ({ kubeconfigPath: server?.kubeconfigPath ?? "", hasGarbageCollector: true });
 }
 
 /** Makes a namespace of the test's own, with a name that starts with `prefix`. */
