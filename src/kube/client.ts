@@ -273,7 +273,9 @@ export class KubeClient {
         method,
         headers,
         signal,
-        ...(body !== undefined && { body }),
+        // Deno sends a body that it can copy a second time, by itself, when a kept connection is lost
+        // under the request; but a write may have been done.
+        ...(body !== undefined && { body: ReadableStream.from([new TextEncoder().encode(body)]) }),
       });
       code = response.status;
       return response;

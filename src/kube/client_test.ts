@@ -7,7 +7,9 @@ import {
   withCuttingServer,
   withServer,
 } from "../../tests/support/api_stub.ts";
+import { startFaultProxy } from "../../tests/support/fault_proxy.ts";
 import { KubeClient } from "./client.ts";
+import { parseKubeconfig } from "./kubeconfig.ts";
 import { listPath, objectPath } from "./paths.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { LEASES, NODES, PODS, type Resource } from "./resources.ts";
@@ -250,20 +252,44 @@ Deno.test("KubeClient does not read a third time", async () => {
   });
 });
 
-Deno.test.each<{ method: string; call: (client: KubeClient) => Promise<unknown> }>([
+const WRITES: readonly { method: string; call: (client: KubeClient) => Promise<unknown> }[] = [
   { method: "POST", call: (client) => client.create(PODS, aPod("pong")) },
   { method: "PUT", call: (client) => client.replace(PODS, aPod("pong")) },
   { method: "PATCH", call: (client) => client.patch(PODS, KEY, {}) },
   { method: "DELETE", call: (client) => client.delete(PODS, KEY) },
-])("KubeClient sends $method only once: it may have been done", async ({ method, call }) => {
-  await withCuttingServer([], async (client, requests) => {
-    await rejects(call(client), {
-      name: "ConnectionError",
-      message: new RegExp(`^${method} /api/v1/namespaces/rl/pods(/pong)? got no answer: `),
+];
+
+Deno.test.each(WRITES)(
+  "KubeClient sends $method only once: it may have been done",
+  async ({ method, call }) => {
+    await withCuttingServer([], async (client, requests) => {
+      await rejects(call(client), {
+        name: "ConnectionError",
+        message: new RegExp(`^${method} /api/v1/namespaces/rl/pods(/pong)? got no answer: `),
+      });
+      strictEqual(requests(), 1);
     });
-    strictEqual(requests(), 1);
-  });
-});
+  },
+);
+
+Deno.test.each(WRITES)(
+  "KubeClient sends $method only once, also on a connection that it has used before",
+  async ({ call }) => {
+    await withServer(() => Response.json(aPod("pong")), async ({ config }, seen) => {
+      const proxy = startFaultProxy(config);
+      const client = new KubeClient(parseKubeconfig(proxy.kubeconfig, "proxy"));
+      try {
+        await client.get(PODS, KEY);
+        proxy.arm(1, "cutAfter", () => {});
+        await rejects(call(client), ConnectionError);
+        strictEqual(seen.length, 2);
+      } finally {
+        client.close();
+        await proxy.stop();
+      }
+    });
+  },
+);
 
 Deno.test.each<{ what: string; call: (client: KubeClient) => Promise<unknown> }>([
   { what: "read", call: (client) => client.get(PODS, KEY, { timeoutMs: 20 }) },

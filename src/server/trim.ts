@@ -18,13 +18,18 @@ export function trimJob(job: DIJob): DIJob {
   return { ...job, metadata: trimMetadata(job.metadata) };
 }
 
-/** A node's GPUs, and whether it takes pods. */
-export function trimNode({ metadata: { name = "", resourceVersion }, spec, status }: Node): Node {
+/** A node's GPUs, and whether it takes pods. By its uid its end is told from a namesake's. */
+export function trimNode({ metadata, spec, status }: Node): Node {
+  const { name = "", uid, resourceVersion } = metadata;
   const { taints, unschedulable } = spec ?? {};
   const gpus = status?.allocatable?.[GPU_RESOURCE];
   const ready = status?.conditions?.filter(({ type }) => type === "Ready") ?? [];
   return {
-    metadata: { name, ...(resourceVersion !== undefined && { resourceVersion }) },
+    metadata: {
+      name,
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
     spec: { ...(taints && { taints }), ...(unschedulable && { unschedulable }) },
     status: {
       conditions: ready.map(({ type, status }) => ({ type, status })),

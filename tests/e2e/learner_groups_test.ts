@@ -1,19 +1,16 @@
 /** Learners with several GPUs on the wire: an aggregator each, with ddp learners behind it. */
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { AGGREGATOR_CONFIGS } from "../../src/api/mod.ts";
 import {
   controllerOf,
-  isAlreadyExists,
   isNotFound,
   NODES,
   type Pod,
   PODS,
   type Service,
 } from "../../src/kube/mod.ts";
-import { AllocationStory, podNameOf } from "../support/allocation_story.ts";
-import { aContainer, anAggregatorConfig, aTemplate } from "../support/builders.ts";
+import { AllocationStory, configureAggregators, podNameOf } from "../support/allocation_story.ts";
+import { aContainer, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
-import { AGGREGATOR_CONFIG_KEY } from "../support/story.ts";
 import { type TestCluster, useTestCluster } from "../support/test_cluster.ts";
 
 const cluster = useTestCluster();
@@ -27,16 +24,10 @@ const VARIABLES = [
 ];
 
 /** The cluster's AggregatorConfig, and nodes with so many GPUs. */
-async function prepare({ client }: TestCluster, gpus: readonly number[]): Promise<void> {
-  const { spec } = anAggregatorConfig(
-    "OnDemand",
-    aTemplate({ containers: [aContainer({ image: "aggregator" })] }),
-  );
-  try {
-    await client.create(AGGREGATOR_CONFIGS, { metadata: { ...AGGREGATOR_CONFIG_KEY }, spec });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+async function prepare(test: TestCluster, gpus: readonly number[]): Promise<void> {
+  const { client } = test;
+  const containers = [aContainer({ image: "aggregator" })];
+  await configureAggregators(test, aTemplate({ containers }));
   for (const [index, count] of gpus.entries()) {
     const key = { namespace: "", name: `gpu-node-${index}` };
     await client.delete(NODES, key).catch((error) => {

@@ -4,6 +4,7 @@ import { AGGREGATOR_CONFIGS } from "../../src/api/mod.ts";
 import { runCommandLine } from "../../src/cli/mod.ts";
 import { AllocationStory, podNameOf, startTestServer } from "../support/allocation_story.ts";
 import { aContainer, aTemplate } from "../support/builders.ts";
+import { eventually } from "../support/eventually.ts";
 import { useTestCluster } from "../support/test_cluster.ts";
 
 const cluster = useTestCluster();
@@ -81,8 +82,12 @@ Deno.test("replicas list --aggregator has the GPUs of a learner, restart takes a
     const row = [podNameOf(address), "ddp-learner"];
     deepStrictEqual(cells, [["AGGREGATOR", "ROLE"], row, row]);
     strictEqual((await run(story, "restart", "demo", address, flag)).code, 0);
-    const { learners } = await story.lists();
-    deepStrictEqual([learners.length, learners.includes(address)], [1, false]);
+    // The other server's watch tells of it in its own time.
+    await eventually("the new learner alone", async () => {
+      const { learners } = await story.lists();
+      deepStrictEqual([learners.length, learners.includes(address)], [1, false]);
+      return true;
+    });
   } finally {
     await server.stop();
   }

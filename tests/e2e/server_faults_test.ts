@@ -32,7 +32,8 @@ async function withFaults(
   const client = new KubeClient(parseKubeconfig(proxy.kubeconfig, "proxy"));
   const server = await startTestServer(client);
   try {
-    await story.post({ collectors: { replicas: 2 }, learners: { replicas: 1 } });
+    const made = await story.post({ collectors: { replicas: 2 }, learners: { replicas: 1 } });
+    strictEqual(made.message, "successfully create replicas");
     await untilReady(server);
     await act(story, server, proxy);
   } finally {

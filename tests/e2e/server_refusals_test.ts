@@ -10,7 +10,8 @@ const cluster = useTestCluster();
 const NOTHING = { namespace: "", coordinator: "", collectors: null, learners: null };
 
 Deno.test("what a caller got wrong is told in the envelope", async () => {
-  await using story = await AllocationStory.open(cluster());
+  const agconfig = { namespace: "di-system", name: "no-such-config" };
+  await using story = await AllocationStory.open(cluster(), { agconfig });
   const { namespace, client } = story;
   const stray = { metadata: { name: "stray", namespace }, spec: { containers: [aContainer()] } };
   await client.create(PODS, stray);
@@ -85,7 +86,7 @@ Deno.test("what a caller got wrong is told in the envelope", async () => {
       path,
       { ...place, learners: { replicas: 1, gpus: "4" } },
       404,
-      "AGConfig: di-system/aggregator-config not exists in cache",
+      "AGConfig: di-system/no-such-config not exists in cache",
       { ...place, collectors: null, learners: null },
     ],
     [

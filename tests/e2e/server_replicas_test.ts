@@ -1,6 +1,5 @@
 /** What the pods that the server makes carry, and where the GPUs of a learner may go. */
 import { deepStrictEqual } from "node:assert/strict";
-import { AGGREGATOR_CONFIGS } from "../../src/api/mod.ts";
 import {
   isAlreadyExists,
   isNotFound,
@@ -8,22 +7,12 @@ import {
   NODES,
   type Pod,
 } from "../../src/kube/mod.ts";
-import { AllocationStory } from "../support/allocation_story.ts";
-import { aContainer, anAggregatorConfig, aTemplate } from "../support/builders.ts";
+import { AllocationStory, configureAggregators } from "../support/allocation_story.ts";
+import { aContainer, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
-import { AGGREGATOR_CONFIG_KEY } from "../support/story.ts";
 import { useTestCluster } from "../support/test_cluster.ts";
 
 const cluster = useTestCluster();
-
-async function configureAggregators(client: KubeClient): Promise<void> {
-  const { spec } = anAggregatorConfig("OnDemand");
-  try {
-    await client.create(AGGREGATOR_CONFIGS, { metadata: { ...AGGREGATOR_CONFIG_KEY }, spec });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
-}
 
 function variablesOf({ spec }: Pod, names: readonly string[]) {
   const env = spec?.containers[0]?.env ?? [];
@@ -34,7 +23,7 @@ function variablesOf({ spec }: Pod, names: readonly string[]) {
 
 Deno.test("every replica has the job's volumes and priority, and knows who and whose it is", async () => {
   await using story = await AllocationStory.open(cluster());
-  await configureAggregators(story.client);
+  await configureAggregators(cluster());
   const classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
   await story.client.request("POST", classes, {}, { metadata: { name: "urgent" }, value: 1000 })
     .catch((error) => {
@@ -119,11 +108,17 @@ async function dealEight(story: AllocationStory, job: string): Promise<number[]>
 Deno.test("the GPUs of a learner are dealt out over nodes that can take its pods", async () => {
   await using story = await AllocationStory.open(cluster());
   const { client } = story;
-  await configureAggregators(client);
+  await configureAggregators(cluster());
   const tolerations = [{ key: "team", operator: "Exists" as const }];
   const template = aTemplate({ containers: [aContainer()], spec: { tolerations } });
   await story.createJob("tolerant", { learner: { template } });
   const taints = [{ key: "team", effect: "NoSchedule" as const }];
+  await setNodes(client, [{ gpus: 8 }, { gpus: 8 }, { gpus: 8 }]);
+  await eventually("the server to know the nodes", async () => {
+    deepStrictEqual(await dealEight(story, "demo"), [8]);
+    return true;
+  });
+  // Nodes that are gone count no more.
   await setNodes(client, [
     { gpus: 4 },
     { gpus: 2, unschedulable: true },
@@ -131,7 +126,7 @@ Deno.test("the GPUs of a learner are dealt out over nodes that can take its pods
     { gpus: 2, taints },
     { gpus: 2, taints },
   ]);
-  await eventually("the server to know the nodes", async () => {
+  await eventually("the server to know the new nodes", async () => {
     deepStrictEqual(await dealEight(story, "demo"), [4, 4]);
     return true;
   });

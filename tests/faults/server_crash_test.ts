@@ -8,13 +8,14 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { AGGREGATOR_CONFIGS, type DIJob, LABEL } from "../../src/api/mod.ts";
-import { LEASES, NODES } from "../../src/kube/mod.ts";
+import { type Lease, LEASES, NODES } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
 import { startOperator } from "../../src/operator/mod.ts";
+import { readRecord } from "../../src/server/records.ts";
 import { AllocationStory, podNameOf, type ReplicaLists } from "../support/allocation_story.ts";
 import { anAggregatorConfig } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
+import { type FaultProxy, type ProxiedWrite, startFaultProxy } from "../support/fault_proxy.ts";
 import { keptPort } from "../support/free_port.ts";
 import { type RecordedAnswer, RecordedClient } from "../support/recorded_client.ts";
 import { RestartedProgram } from "../support/restarted_program.ts";
@@ -115,6 +116,28 @@ function urlOf(name: string): string {
   return `${name}.any:1`;
 }
 
+/** Tells the writes that calls for one job make from what the server does besides. */
+class JobWrites {
+  readonly #records = new Set<string>();
+  #job = "";
+
+  /** @param job A name that no earlier job's begins with. */
+  begin(job: string): void {
+    this.#job = job;
+    this.#records.clear();
+  }
+
+  /** False for what former rows have left to be swept, and for the renewal of a record. */
+  has({ method, path, body }: ProxiedWrite): boolean {
+    if (method === "DELETE" && path.includes("/leases/")) return this.#records.has(path);
+    if (!path.includes(this.#job) && !body.includes(this.#job)) return false;
+    if (!path.includes("/leases")) return true;
+    const { metadata } = JSON.parse(body) as Lease;
+    this.#records.add(`${path.replace(/leases.*$/, "leases")}/${metadata.name}`);
+    return method === "POST" || readRecord({ metadata })?.state !== "working";
+  }
+}
+
 /** A server process behind a proxy that fails where a row says so, and all that it needs. */
 class CrashStage implements AsyncDisposable {
   readonly #test: TestCluster;
@@ -123,6 +146,7 @@ class CrashStage implements AsyncDisposable {
   readonly #kubeconfig: string;
   readonly #port = keptPort();
   readonly #server: RestartedProgram;
+  readonly #writes: JobWrites;
   readonly #played: { readonly job: DIJob; readonly left: Replicas }[] = [];
   #jobs = 0;
 
@@ -130,11 +154,13 @@ class CrashStage implements AsyncDisposable {
     test: TestCluster,
     story: AllocationStory,
     proxy: FaultProxy,
+    writes: JobWrites,
     kubeconfig: string,
   ) {
     this.#test = test;
     this.#story = story;
     this.#proxy = proxy;
+    this.#writes = writes;
     this.#kubeconfig = kubeconfig;
     this.#server = new RestartedProgram([
       "server",
@@ -154,10 +180,11 @@ class CrashStage implements AsyncDisposable {
       },
     });
     const story = await AllocationStory.open(test);
-    const proxy = startFaultProxy(test.client.config);
+    const writes = new JobWrites();
+    const proxy = startFaultProxy(test.client.config, { isCounted: (write) => writes.has(write) });
     const kubeconfig = await Deno.makeTempFile();
     await Deno.writeTextFile(kubeconfig, proxy.kubeconfig);
-    return new CrashStage(test, story, proxy, kubeconfig);
+    return new CrashStage(test, story, proxy, writes, kubeconfig);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,12 +201,13 @@ class CrashStage implements AsyncDisposable {
     const job = await this.#story.createJob(name);
     strictEqual((await this.#story.post({ coordinator, ...scene.before })).success, true);
     const before = await this.#replicasOf(job);
-    const client = new RecordedClient({
+    using client = new RecordedClient({
       server: `127.0.0.1:${this.#port}`,
       namespace: this.#story.namespace,
       coordinator,
     });
     await eventually("the server", async () => (await client.getReplicas()).success);
+    this.#writes.begin(name);
     const start = this.#proxy.writes.length;
     if (row !== undefined) this.#proxy.arm(start + row.at, row.fault, () => this.#server.kill());
     const answer = await scene.act(client, before);

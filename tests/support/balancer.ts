@@ -3,6 +3,8 @@
 export interface Balancer {
   /** `host:port` that clients are led to. */
   readonly host: string;
+  /** Cuts the connection that reaches its server from this loopback port. */
+  cut(port: number): void;
   stop(): Promise<void>;
 }
 
@@ -10,15 +12,22 @@ export interface Balancer {
 export function startBalancer(ports: readonly number[]): Balancer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
+  const cuts = new Map<number, () => void>();
   const work = new Set<Promise<void>>();
   let next = 0;
   const serve = async (client: Deno.Conn) => {
     open.add(client);
     const server = await connect(ports, next++);
     if (server !== undefined) {
+      const { port } = server.localAddr;
+      const end = () => [client, server].forEach(close);
       open.add(server);
-      await Promise.race([pump(client, server), pump(server, client)]);
-      close(server);
+      cuts.set(port, end);
+      const pumps = [pump(client, server), pump(server, client)];
+      await Promise.race(pumps);
+      end();
+      await Promise.all(pumps);
+      cuts.delete(port);
       open.delete(server);
     }
     close(client);
@@ -32,6 +41,7 @@ export function startBalancer(ports: readonly number[]): Balancer {
   })();
   return {
     host: `127.0.0.1:${listener.addr.port}`,
+    cut: (port) => cuts.get(port)?.(),
     async stop() {
       listener.close();
       await accepting;
@@ -42,7 +52,7 @@ export function startBalancer(ports: readonly number[]): Balancer {
 }
 
 /** @returns Undefined when none takes it: then the client finds its connection cut. */
-async function connect(ports: readonly number[], first: number): Promise<Deno.Conn | undefined> {
+async function connect(ports: readonly number[], first: number): Promise<Deno.TcpConn | undefined> {
   for (let index = 0; index < ports.length; index++) {
     const port = ports[(first + index) % ports.length] ?? 0;
     try {

@@ -1,5 +1,6 @@
 /** A way to the API server that fails where a test wants it to. */
 import type { ClusterConfig } from "../../src/kube/kubeconfig.ts";
+import { startBalancer } from "./balancer.ts";
 
 /** What happens to one write. */
 export type Fault =
@@ -12,10 +13,22 @@ export type Fault =
   /** The connection is cut when the write is done and its answer on the way. */
   | "cutAfter";
 
+/** A write that has reached the proxy. */
+export interface ProxiedWrite {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface FaultProxyOptions {
+  /** False for writes that do not count, and that nothing befalls. Default: all count. */
+  readonly isCounted?: (write: ProxiedWrite) => boolean;
+}
+
 export interface FaultProxy {
   /** Text of a kubeconfig that leads through the proxy. */
   readonly kubeconfig: string;
-  /** Writes so far, as `POST pods`. */
+  /** Writes that counted so far, as `POST pods`. */
   readonly writes: readonly string[];
   /** True once the armed fault has happened. */
   readonly struck: () => boolean;
@@ -25,7 +38,10 @@ export interface FaultProxy {
 }
 
 /** Starts a proxy on a free loopback port. It speaks HTTP to the client and whatever the cluster needs. */
-export function startFaultProxy(config: ClusterConfig): FaultProxy {
+export function startFaultProxy(
+  config: ClusterConfig,
+  { isCounted = () => true }: FaultProxyOptions = {},
+): FaultProxy {
   const http = Deno.createHttpClient({
     ...(config.caPem !== undefined && { caCerts: [config.caPem] }),
     ...(config.clientCertPem !== undefined && config.clientKeyPem !== undefined &&
@@ -36,12 +52,11 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
   let struck = false;
   let armed: { at: number; fault: Fault; kill: () => void } | undefined;
 
-  const forward = async (request: Request): Promise<Response> => {
+  const forward = async (request: Request, body: string | null): Promise<Response> => {
     const { pathname, search } = new URL(request.url);
     const headers = new Headers(request.headers);
     headers.delete("host");
     if (config.token !== undefined) headers.set("authorization", `Bearer ${config.token()}`);
-    const body = request.method === "GET" ? null : await request.arrayBuffer();
     return await fetch(config.server + pathname + search, {
       client: http,
       method: request.method,
@@ -50,28 +65,34 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
       signal: stopping.signal,
     });
   };
+  /** Puts down a write that counts. @returns What befalls it. */
+  const count = (write: ProxiedWrite) => {
+    if (!isCounted(write)) return undefined;
+    const resource = write.path.replace(/^.*\/namespaces\/[^/]+\//, "");
+    writes.push(`${write.method} ${resource.split("/")[0]}`);
+    return armed?.at === writes.length ? armed : undefined;
+  };
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port: 0,
     onListen: () => {},
     onError: () => new Response(null, { status: 502 }),
-  }, async (request) => {
-    if (request.method === "GET") return await forward(request);
-    const resource = new URL(request.url).pathname.replace(/^.*\/namespaces\/[^/]+\//, "");
-    writes.push(`${request.method} ${resource.split("/")[0]}`);
-    const hit = armed?.at === writes.length ? armed : undefined;
-    struck ||= hit !== undefined;
-    if (hit?.fault.endsWith("Before")) {
-      await request.arrayBuffer();
-      return broken(hit);
-    }
-    const response = await forward(request);
-    if (hit === undefined) return response;
-    await response.arrayBuffer();
-    return broken(hit);
+  }, async (request, { remoteAddr }) => {
+    const { method, url } = request;
+    if (method === "GET") return await forward(request, null);
+    const body = await request.text();
+    const hit = count({ method, path: new URL(url).pathname, body });
+    if (hit === undefined) return await forward(request, body);
+    struck = true;
+    if (hit.fault.endsWith("After")) await (await forward(request, body)).body?.cancel();
+    if (hit.fault.startsWith("kill")) hit.kill();
+    way.cut(remoteAddr.port);
+    return new Response(null, { status: 502 }); // nobody is there to read it
   });
+  // An answer cannot be kept back by who has to give one: connections are cut on the way here.
+  const way = startBalancer([server.addr.port]);
   return {
-    kubeconfig: kubeconfigFor(`http://127.0.0.1:${server.addr.port}`),
+    kubeconfig: kubeconfigFor(`http://${way.host}`),
     writes,
     struck: () => struck,
     arm(at, fault, kill) {
@@ -80,22 +101,11 @@ export function startFaultProxy(config: ClusterConfig): FaultProxy {
     },
     async stop() {
       stopping.abort();
+      await way.stop();
       await server.shutdown();
       http.close();
     },
   };
-}
-
-/** An answer that never arrives: its connection ends in the middle of it. */
-function broken({ fault, kill }: { readonly fault: Fault; readonly kill: () => void }): Response {
-  if (fault.startsWith("kill")) kill();
-  return new Response(
-    new ReadableStream({
-      start(controller) {
-        controller.error(new Error("cut off on purpose"));
-      },
-    }),
-  );
 }
 
 function kubeconfigFor(server: string): string {
