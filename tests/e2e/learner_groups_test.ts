@@ -8,8 +8,9 @@ import {
   PODS,
   type Service,
 } from "../../src/kube/mod.ts";
-import { AllocationStory, configureAggregators, podNameOf } from "../support/allocation_story.ts";
-import { aContainer, aTemplate } from "../support/builders.ts";
+import { putAggregatorConfig } from "../support/aggregator_config.ts";
+import { AllocationStory, podNameOf } from "../support/allocation_story.ts";
+import { aContainer, anAggregatorConfig, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestCluster, useTestCluster } from "../support/test_cluster.ts";
 
@@ -24,10 +25,9 @@ const VARIABLES = [
 ];
 
 /** The cluster's AggregatorConfig, and nodes with so many GPUs. */
-async function prepare(test: TestCluster, gpus: readonly number[]): Promise<void> {
-  const { client } = test;
-  const containers = [aContainer({ image: "aggregator" })];
-  await configureAggregators(test, aTemplate({ containers }));
+async function prepare({ client }: TestCluster, gpus: readonly number[]): Promise<void> {
+  const template = aTemplate({ containers: [aContainer({ image: "aggregator" })] });
+  await putAggregatorConfig(client, anAggregatorConfig("OnDemand", template));
   for (const [index, count] of gpus.entries()) {
     const key = { namespace: "", name: `gpu-node-${index}` };
     await client.delete(NODES, key).catch((error) => {

@@ -7,8 +7,9 @@ import {
   NODES,
   type Pod,
 } from "../../src/kube/mod.ts";
-import { AllocationStory, configureAggregators } from "../support/allocation_story.ts";
-import { aContainer, aTemplate } from "../support/builders.ts";
+import { putAggregatorConfig } from "../support/aggregator_config.ts";
+import { AllocationStory } from "../support/allocation_story.ts";
+import { aContainer, anAggregatorConfig, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
 import { useTestCluster } from "../support/test_cluster.ts";
 
@@ -23,7 +24,7 @@ function variablesOf({ spec }: Pod, names: readonly string[]) {
 
 Deno.test("every replica has the job's volumes and priority, and knows who and whose it is", async () => {
   await using story = await AllocationStory.open(cluster());
-  await configureAggregators(cluster());
+  await putAggregatorConfig(cluster().client, anAggregatorConfig("OnDemand"));
   const classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
   await story.client.request("POST", classes, {}, { metadata: { name: "urgent" }, value: 1000 })
     .catch((error) => {
@@ -108,7 +109,7 @@ async function dealEight(story: AllocationStory, job: string): Promise<number[]>
 Deno.test("the GPUs of a learner are dealt out over nodes that can take its pods", async () => {
   await using story = await AllocationStory.open(cluster());
   const { client } = story;
-  await configureAggregators(cluster());
+  await putAggregatorConfig(cluster().client, anAggregatorConfig("OnDemand"));
   const tolerations = [{ key: "team", operator: "Exists" as const }];
   const template = aTemplate({ containers: [aContainer()], spec: { tolerations } });
   await story.createJob("tolerant", { learner: { template } });

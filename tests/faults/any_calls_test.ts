@@ -4,7 +4,7 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import * as fc from "fast-check";
-import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS } from "../../src/api/mod.ts";
+import { type DIJob, DIJOBS } from "../../src/api/mod.ts";
 import {
   controllerOf,
   isConflict,
@@ -30,7 +30,7 @@ import {
 } from "../support/allocation_story.ts";
 import { anAggregatorConfig } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
-import { AGGREGATOR_CONFIG_KEY } from "../support/story.ts";
+import { putAggregatorConfig } from "../support/aggregator_config.ts";
 import { SYSTEM_NAMESPACE, useTestCluster } from "../support/test_cluster.ts";
 
 const RUNS = 30;
@@ -270,7 +270,7 @@ const cluster = useTestCluster();
 Deno.test("whatever clients of several jobs do through two copies, they have what they were granted", async () => {
   const { client } = cluster();
   const config = anAggregatorConfig("OnDemand");
-  await client.create(AGGREGATOR_CONFIGS, { ...config, metadata: AGGREGATOR_CONFIG_KEY });
+  await putAggregatorConfig(client, config);
   await using story = await AllocationStory.open(cluster());
   const otherClient = new KubeClient(client.config);
   const other = await startTestServer(otherClient);

@@ -7,11 +7,12 @@
  */
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { AGGREGATOR_CONFIGS, type DIJob, LABEL } from "../../src/api/mod.ts";
+import { type DIJob, LABEL } from "../../src/api/mod.ts";
 import { type Lease, LEASES, NODES } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
 import { startOperator } from "../../src/operator/mod.ts";
 import { readRecord } from "../../src/server/records.ts";
+import { AGGREGATOR_CONFIG_KEY, putAggregatorConfig } from "../support/aggregator_config.ts";
 import { AllocationStory, podNameOf, type ReplicaLists } from "../support/allocation_story.ts";
 import { anAggregatorConfig } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
@@ -19,7 +20,7 @@ import { type FaultProxy, type ProxiedWrite, startFaultProxy } from "../support/
 import { keptPort } from "../support/free_port.ts";
 import { type RecordedAnswer, RecordedClient } from "../support/recorded_client.ts";
 import { RestartedProgram } from "../support/restarted_program.ts";
-import { AGGREGATOR_CONFIG_KEY, objectsOf, SERVER_ADDRESS } from "../support/story.ts";
+import { objectsOf, SERVER_ADDRESS } from "../support/story.ts";
 import { SYSTEM_NAMESPACE, type TestCluster, useTestCluster } from "../support/test_cluster.ts";
 import { type CrashRow, crashRows, sample } from "./crash_rows.ts";
 
@@ -170,8 +171,7 @@ class CrashStage implements AsyncDisposable {
   }
 
   static async open(test: TestCluster): Promise<CrashStage> {
-    const config = anAggregatorConfig("OnDemand");
-    await test.client.create(AGGREGATOR_CONFIGS, { ...config, metadata: AGGREGATOR_CONFIG_KEY });
+    await putAggregatorConfig(test.client, anAggregatorConfig("OnDemand"));
     await test.client.create(NODES, {
       metadata: { name: "two-gpus" },
       status: {

@@ -1,31 +1,23 @@
 /** A job with its coordinator, and a server to ask for its replicas: what the server's stories begin with. */
+import { type DIJob, DIJOBS, type DIJobSpec, LABEL } from "../../src/api/mod.ts";
 import {
-  AGGREGATOR_CONFIGS,
-  type DIJob,
-  DIJOBS,
-  type DIJobSpec,
-  LABEL,
-} from "../../src/api/mod.ts";
-import {
-  isAlreadyExists,
   isNotFound,
   type KubeClient,
   NAMESPACES,
   type Pod,
   PODS,
-  type PodTemplateSpec,
   type Service,
   SERVICES,
 } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
 import { buildCoordinator } from "../../src/replicas/mod.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/mod.ts";
-import { aContainer, anAggregatorConfig, aTemplate } from "./builders.ts";
+import { AGGREGATOR_CONFIG_KEY } from "./aggregator_config.ts";
+import { aContainer, aTemplate } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { pythonJson, WireSession } from "./recorded_wire.ts";
 import { createNamespace, IS_REAL, type TestCluster } from "./test_cluster.ts";
 
-const AGGREGATOR_CONFIG = { namespace: "di-system", name: "aggregator-config" };
 const REPLICAS = "/v1alpha1/replicas";
 const SERVER_ADDRESS = "di-server.di-system:8080";
 
@@ -53,26 +45,10 @@ export function startTestServer(
     client,
     bindAddress: "127.0.0.1:0",
     serverAddress: SERVER_ADDRESS,
-    agconfig: AGGREGATOR_CONFIG,
+    agconfig: AGGREGATOR_CONFIG_KEY,
     log: loggerOf("test"),
     ...options,
   });
-}
-
-/** Puts the AggregatorConfig in place that servers read by default, over what others have left there. */
-export async function configureAggregators(
-  { client }: TestCluster,
-  template: PodTemplateSpec = aTemplate(),
-): Promise<void> {
-  const { spec } = anAggregatorConfig("OnDemand", template);
-  const metadata = { ...AGGREGATOR_CONFIG };
-  try {
-    await client.create(AGGREGATOR_CONFIGS, { metadata, spec });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    const before = await client.get(AGGREGATOR_CONFIGS, AGGREGATOR_CONFIG);
-    await client.replace(AGGREGATOR_CONFIGS, { ...before, spec });
-  }
 }
 
 /** Waits until a server has filled its caches. */

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import {
-  AGGREGATOR_CONFIGS,
+  type AggregatorConfig,
   type DIJob,
   DIJOBS,
   LABEL,
@@ -10,7 +10,6 @@ import {
 } from "../../src/api/mod.ts";
 import { type KubeletOptions, startKubelet } from "../../src/devcluster/kubelet/mod.ts";
 import {
-  isAlreadyExists,
   isNotFound,
   type KubeObject,
   listWatch,
@@ -23,13 +22,13 @@ import {
 import { loggerOf } from "../../src/lib/logger.ts";
 import { startOperator } from "../../src/operator/mod.ts";
 import { startServer } from "../../src/server/mod.ts";
+import { AGGREGATOR_CONFIG_KEY, putAggregatorConfig } from "./aggregator_config.ts";
 import { eventually } from "./eventually.ts";
 import { ensureNamespace, type TestCluster } from "./test_cluster.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 export const SYSTEM_NAMESPACE = "di-system";
-export const AGGREGATOR_CONFIG_KEY = { namespace: SYSTEM_NAMESPACE, name: "aggregator-config" };
 export const SERVER_ADDRESS = "di-server.di-system:8080";
 
 /** The objects of one example file. */
@@ -46,11 +45,7 @@ export async function submitMockJob(
 ): Promise<DIJob> {
   await ensureNamespace(cluster, SYSTEM_NAMESPACE);
   const [config] = await readExample("di-mock-agconfig.yaml");
-  try {
-    await cluster.client.create(AGGREGATOR_CONFIGS, config as never);
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await putAggregatorConfig(cluster.client, config as AggregatorConfig);
   const [example] = await readExample("di-mock-dijob.yaml");
   const job = example as DIJob;
   return await cluster.client.create(
