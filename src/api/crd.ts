@@ -21,6 +21,34 @@ const JOB_NAME_RULE = {
     "(a-z, 0-9 and '-'): pods and services are named after it",
 };
 
+const MANAGER_RULE = {
+  rule:
+    "has(self.spec.managedBy) == has(oldSelf.spec.managedBy) && (!has(self.spec.managedBy) || " +
+    "self.spec.managedBy == oldSelf.spec.managedBy)",
+  message: "spec.managedBy is immutable",
+};
+
+/** What `kubectl get` shows, the later ones with `-o wide`. */
+const JOB_COLUMNS = [
+  { name: "Phase", type: "string", jsonPath: ".status.phase" },
+  AGE,
+  {
+    name: "Collectors",
+    type: "integer",
+    jsonPath: ".status.replicaStatus.Collector.active",
+    priority: 1,
+  },
+  {
+    name: "Learners",
+    type: "integer",
+    jsonPath: ".status.replicaStatus.Learner.active",
+    priority: 1,
+  },
+  { name: "Restarts", type: "integer", jsonPath: ".status.restarts", priority: 1 },
+  { name: "Started", type: "date", jsonPath: ".status.startTime", priority: 1 },
+  { name: "Ended", type: "date", jsonPath: ".status.completionTime", priority: 1 },
+];
+
 /** Both definitions, ready for `kubectl apply`. */
 export function buildCrds(): readonly Crd[] {
   return [
@@ -30,8 +58,8 @@ export function buildCrds(): readonly Crd[] {
     }),
     buildCrd(DIJOBS.kind, DIJOBS.plural, "dijob", {
       schema: DIJOB,
-      columns: [{ name: "Phase", type: "string", jsonPath: ".status.phase" }, AGE],
-      rules: [JOB_NAME_RULE],
+      columns: JOB_COLUMNS,
+      rules: [JOB_NAME_RULE, MANAGER_RULE],
       status: true,
     }),
   ];
@@ -39,7 +67,7 @@ export function buildCrds(): readonly Crd[] {
 
 interface VersionParts {
   readonly schema: z.ZodType;
-  readonly columns: readonly Record<string, string>[];
+  readonly columns: readonly Record<string, string | number>[];
   readonly rules?: readonly Record<string, string>[];
   readonly status?: boolean;
 }

@@ -34,6 +34,21 @@ Deno.test.each([
     columns: [
       { name: "Phase", type: "string", jsonPath: ".status.phase" },
       { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+      {
+        name: "Collectors",
+        type: "integer",
+        jsonPath: ".status.replicaStatus.Collector.active",
+        priority: 1,
+      },
+      {
+        name: "Learners",
+        type: "integer",
+        jsonPath: ".status.replicaStatus.Learner.active",
+        priority: 1,
+      },
+      { name: "Restarts", type: "integer", jsonPath: ".status.restarts", priority: 1 },
+      { name: "Started", type: "date", jsonPath: ".status.startTime", priority: 1 },
+      { name: "Ended", type: "date", jsonPath: ".status.completionTime", priority: 1 },
     ],
     subresources: { status: {} },
   },
@@ -107,10 +122,10 @@ Deno.test.each([
     value: { type: "array", minItems: 1 },
   },
   {
-    what: "the phase is one of four",
+    what: "the phase is one of five",
     path: ["status", "phase"],
     keys: ["type", "enum"],
-    value: { type: "string", enum: ["Created", "Running", "Succeeded", "Failed"] },
+    value: { type: "string", enum: ["Created", "Running", "Suspended", "Succeeded", "Failed"] },
   },
 ])("the schema of DIJob: $what", ({ path, keys, value }) => {
   let node = rootOf("dijobs.diengine.opendilab.org");

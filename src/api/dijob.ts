@@ -1,19 +1,29 @@
 /** The `DIJob` kind: one reinforcement-learning job. */
 import * as z from "zod";
 import type { KubeObject, Resource } from "../kube/mod.ts";
-import { GROUP, VERSION } from "./names.ts";
+import { CONTROLLER_NAME, GROUP, VERSION } from "./names.ts";
 import { POD_TEMPLATE, VOLUME } from "./pod_template.ts";
 
 /** `ALL` is v0.1.0's spelling of `All`; the empty text is what old manifests leave in place of `Running`. */
 const CLEAN_POD_POLICIES = ["Running", "All", "None", "ALL", ""] as const;
 export type CleanPodPolicy = "Running" | "All" | "None";
 
-export const PHASES = ["Created", "Running", "Succeeded", "Failed"] as const;
+export const PHASES = ["Created", "Running", "Suspended", "Succeeded", "Failed"] as const;
 export type Phase = typeof PHASES[number];
 
-export const REPLICA_STATUS_KEYS = ["Coordinator", "Aggregator", "Collector", "Learner"] as const;
+export const REPLICA_STATUS_KEYS = [
+  "Coordinator",
+  "Aggregator",
+  "Collector",
+  "Learner",
+  "DDPLearner",
+] as const;
 export type ReplicaStatusKey = typeof REPLICA_STATUS_KEYS[number];
 
+/** Whoever reconciles a job that names nobody. */
+export const OWN_MANAGER = `${GROUP}/${CONTROLLER_NAME}`;
+const MANAGER_PATTERN =
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const REPLICA = z.object({ template: POD_TEMPLATE });
 
 export const DIJOB_SPEC = z.object({
@@ -25,6 +35,23 @@ export const DIJOB_SPEC = z.object({
       "ALL means All, and the empty text means Running.",
   ),
   volumes: z.array(VOLUME).optional().describe("Volumes added to every pod of the job."),
+  ttlSecondsAfterFinished: z.int32().min(0).optional().describe(
+    "Seconds after its end when the job and all of it is deleted; absent: never.",
+  ),
+  activeDeadlineSeconds: z.int32().min(1).optional().describe(
+    "Seconds after startTime when a job that has not ended fails and its pods go; absent: no limit. " +
+      "A suspended job's time stands still and begins anew.",
+  ),
+  backoffLimit: z.int32().min(0).default(0).describe(
+    "How often a failed coordinator starts again, on fresh replicas, before the job fails.",
+  ),
+  suspend: z.boolean().default(false).describe(
+    "While true the job has no pods; when it turns false the job starts anew.",
+  ),
+  managedBy: z.string().min(1).max(63).regex(MANAGER_PATTERN).optional().describe(
+    `Who reconciles the job, as domain/name; another name than ${OWN_MANAGER} is left to that ` +
+      "controller. Cannot be changed.",
+  ),
   coordinator: REPLICA.describe("Hands out the work; the job ends when it ends."),
   collector: REPLICA.optional().describe("Simulates and gathers data."),
   learner: REPLICA.optional().describe("Trains."),
@@ -49,14 +76,24 @@ export const DIJOB_STATUS = z.object({
   phase: z.enum(PHASES).optional().describe("Where the job is in its life."),
   conditions: z.array(CONDITION).optional(),
   replicaStatus: z.record(z.string(), REPLICA_COUNTS).optional()
-    .describe("Pods by role: Coordinator, Aggregator, Collector, Learner."),
+    .describe("Pods by role: Coordinator, Aggregator, Collector, Learner, DDPLearner."),
+  observedGeneration: z.int().min(0).optional().describe(
+    "The spec's generation that this tells of.",
+  ),
+  startTime: z.iso.datetime().optional()
+    .describe("When the job was taken up; anew when it was suspended and goes on."),
+  completionTime: z.iso.datetime().optional().describe("When the job ended."),
+  restarts: z.int32().min(0).optional()
+    .describe("How often the coordinator has been started again after a failure."),
+  lastFailureTime: z.iso.datetime().optional()
+    .describe("When the coordinator failed last; the next try waits from then on."),
 }).describe("What the operator has seen; written by it alone.");
 
 export const DIJOB = z.object({ spec: DIJOB_SPEC, status: DIJOB_STATUS.optional() })
   .describe("A distributed reinforcement-learning job of DI-engine.");
 
-/** The spec as stored: the API server has filled in defaults. */
-export type DIJobSpec = z.output<typeof DIJOB_SPEC>;
+/** The spec as it is written; the API server fills in the defaults. */
+export type DIJobSpec = z.input<typeof DIJOB_SPEC>;
 export type DIJobStatus = z.output<typeof DIJOB_STATUS>;
 export type Condition = z.output<typeof CONDITION>;
 export type ReplicaCounts = z.output<typeof REPLICA_COUNTS>;

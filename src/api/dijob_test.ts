@@ -27,13 +27,18 @@ Deno.test.each<{ phase: Phase | undefined; finished: boolean }>([
   strictEqual(isFinished(phase), finished);
 });
 
-Deno.test("DIJOB fills in the policy and keeps what a template says beyond the declared fields", () => {
+Deno.test("DIJOB fills in what is not said, and keeps what a template says beyond the declared fields", () => {
   const template = aTemplate({
     spec: { nodeSelector: { disk: "ssd" } },
     metadata: { labels: { team: "red" }, annotations: { note: "kept" } },
   });
   deepStrictEqual(DIJOB.parse({ spec: { coordinator: { template } } }), {
-    spec: { cleanPodPolicy: "Running", coordinator: { template } },
+    spec: {
+      cleanPodPolicy: "Running",
+      backoffLimit: 0,
+      suspend: false,
+      coordinator: { template },
+    },
   });
 });
 

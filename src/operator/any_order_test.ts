@@ -17,6 +17,7 @@ import { buildService, workStateOf } from "../replicas/mod.ts";
 import { EventRecorder } from "./events.ts";
 import { reconcileJob } from "./reconcile.ts";
 import { buildCaches, trimJob, trimPod, trimService } from "./snapshot.ts";
+import { RESTART_BACKOFF } from "./stage.ts";
 
 const KEY = { namespace: NAMESPACE, name: "pong" };
 const COORDINATOR = "pong-coordinator";
@@ -74,7 +75,7 @@ class World {
       await reconcileJob(KEY, {
         client,
         caches: this.#caches,
-        serverAddress: "di-server.di-system:8080",
+        plan: { serverAddress: "di-server.di-system:8080", restartBackoff: RESTART_BACKOFF },
         readAggregatorConfig: () =>
           client.get(AGGREGATOR_CONFIGS, {
             namespace: "di-system",

@@ -1,8 +1,9 @@
 /** What a finished job leaves behind, and what goes. */
-import { type CleanPodPolicy, cleanPodPolicyOf } from "../api/mod.ts";
+import { type CleanPodPolicy, cleanPodPolicyOf, coordinatorName, type DIJob } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
 import type { Action } from "./plan.ts";
 import type { JobSnapshot } from "./snapshot.ts";
+import { DEADLINE_REASON } from "./status.ts";
 
 /** The deletions that bring a finished job's pods to its policy. Services go whatever the policy says. */
 export function planCleanup({ job, pods, services }: JobSnapshot): Action[] {
@@ -10,10 +11,25 @@ export function planCleanup({ job, pods, services }: JobSnapshot): Action[] {
   return pods.flatMap((pod): Action[] => {
     // A pod that goes takes its service along: the service is owned by it.
     if (pod.metadata.deletionTimestamp !== undefined) return [];
-    if (isTaken(pod, policy)) return [{ kind: "deletePod", pod }];
+    if (isTaken(pod, policy) || (isPastDeadline(job) && isLive(pod))) {
+      return [{ kind: "deletePod", pod }];
+    }
     const service = services.get(pod.metadata.name ?? "");
     return service === undefined ? [] : [{ kind: "deleteService", service }];
   });
+}
+
+/**
+ * The deletions that take all pods of a job away, whatever the policy: the coordinator last, since others
+ * report to it.
+ */
+export function planRemoval({ job, pods }: JobSnapshot): Action[] {
+  const coordinator = coordinatorName(job.metadata.name ?? "");
+  const isLast = ({ metadata }: Pod) => metadata.name === coordinator;
+  const others = pods.filter((pod) => !isLast(pod));
+  const next = others.length > 0 ? others : pods;
+  return next.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map((pod) => ({ kind: "deletePod", pod }));
 }
 
 function isTaken(pod: Pod, policy: CleanPodPolicy): boolean {
@@ -25,6 +41,13 @@ function isTaken(pod: Pod, policy: CleanPodPolicy): boolean {
     case "Running":
       return isLive(pod);
   }
+}
+
+/** The time of such a job is over: what still runs goes also under policy None. */
+function isPastDeadline({ status }: DIJob): boolean {
+  return status?.conditions?.some(({ type, reason }) =>
+    type === "Failed" && reason === DEADLINE_REASON
+  ) ?? false;
 }
 
 /** Pods that ended, also only in part, or that keep crashing stay: their logs tell why. */

@@ -1,6 +1,6 @@
 /** Kubernetes Events on DIJobs: what `kubectl describe` shows under a job. */
 import { createHash } from "node:crypto";
-import { API_VERSION, type DIJob, DIJOBS, type Phase } from "../api/mod.ts";
+import { API_VERSION, type DIJob, DIJOBS, type DIJobStatus } from "../api/mod.ts";
 import {
   type CoreEvent,
   EVENTS,
@@ -9,7 +9,6 @@ import {
   type KubeClient,
 } from "../kube/mod.ts";
 import type { Logger } from "../lib/logger.ts";
-import { phaseMessage, phaseReason } from "./status.ts";
 
 /** As DI-orchestrator v0.1.0 signs its events. */
 const SOURCE = "di-orchestrator";
@@ -28,13 +27,27 @@ export interface JobEvent {
   readonly identity?: string;
 }
 
-/** The event for a phase that a job has newly reached. Running has none: the pods have theirs. */
-export function phaseEvent(phase: Phase, job: DIJob): JobEvent | undefined {
-  if (phase === "Running") return undefined;
+/**
+ * What is to be said of a status that follows another one: a phase that is newly reached, or a coordinator
+ * that is started again. Running has no event: the pods have theirs.
+ */
+export function statusEvent(
+  after: DIJobStatus,
+  before: DIJobStatus | undefined,
+): JobEvent | undefined {
+  const { phase, restarts = 0, conditions = [] } = after;
+  if (restarts > (before?.restarts ?? 0)) {
+    const { reason = "", message = "" } = conditions.find(({ type }) => type === "Running") ?? {};
+    return { type: "Warning", reason, message: `Restart ${restarts}: ${message}` };
+  }
+  if (phase === undefined || phase === before?.phase || phase === "Running") return undefined;
+  const { reason = "", message = "" } = conditions.find(({ type }) => type === phase) ?? {};
   return {
     type: phase === "Failed" ? "Warning" : "Normal",
-    reason: phaseReason(phase),
-    message: phaseMessage(phase, job.metadata.name ?? ""),
+    reason,
+    message,
+    // A job may be suspended, and created anew, more than once.
+    ...(after.startTime !== undefined && { subject: after.startTime }),
   };
 }
 

@@ -1,10 +1,10 @@
 import { deepStrictEqual, match, notStrictEqual, strictEqual } from "node:assert/strict";
 import { aJob } from "../../tests/support/builders.ts";
 import { type Meddler, MemoryApi, MemoryClient } from "../../tests/support/memory_api.ts";
-import type { Phase } from "../api/mod.ts";
+import type { DIJobStatus, Phase } from "../api/mod.ts";
 import { ApiError, EVENTS } from "../kube/mod.ts";
 import { loggerOf } from "../lib/logger.ts";
-import { buildEvent, EventRecorder, type JobEvent, phaseEvent } from "./events.ts";
+import { buildEvent, EventRecorder, type JobEvent, statusEvent } from "./events.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0, 999);
 const JOB = aJob("pong", { version: "42" });
@@ -58,30 +58,49 @@ Deno.test("buildEvent() keeps to the longest message that an API server takes, a
   strictEqual(buildEvent(JOB, { ...MADE, message }, NOW).message, message.slice(0, 1024));
 });
 
-Deno.test.each<{ phase: Phase; event: JobEvent | undefined }>([
+const START = "2026-01-01T00:00:00Z";
+
+function aStatus(phase: Phase, more: DIJobStatus = {}): DIJobStatus {
+  const condition = {
+    type: phase,
+    status: "True" as const,
+    reason: `DIJob${phase}`,
+    message: "so",
+  };
+  return { phase, startTime: START, conditions: [condition], ...more };
+}
+
+Deno.test.each<{ what: string; before?: DIJobStatus; after: DIJobStatus; event?: JobEvent }>([
   {
-    phase: "Created",
-    event: { type: "Normal", reason: "DIJobCreated", message: "DIJob pong created" },
+    what: "a new job",
+    after: aStatus("Created"),
+    event: { type: "Normal", reason: "DIJobCreated", message: "so", subject: START },
   },
-  { phase: "Running", event: undefined },
+  { what: "a job that runs", before: aStatus("Created"), after: aStatus("Running") },
+  { what: "a job as it was", before: aStatus("Failed"), after: aStatus("Failed") },
   {
-    phase: "Succeeded",
-    event: {
-      type: "Normal",
-      reason: "DIJobSucceeded",
-      message: "DIJob pong succeeded because coordinator succeeded",
-    },
+    what: "a job that has failed",
+    before: aStatus("Running"),
+    after: aStatus("Failed"),
+    event: { type: "Warning", reason: "DIJobFailed", message: "so", subject: START },
   },
   {
-    phase: "Failed",
-    event: {
-      type: "Warning",
-      reason: "DIJobFailed",
-      message: "DIJob pong failed because coordinator failed",
-    },
+    what: "a job that is suspended",
+    before: aStatus("Running"),
+    after: { ...aStatus("Suspended"), startTime: undefined },
+    event: { type: "Normal", reason: "DIJobSuspended", message: "so" },
   },
-])("phaseEvent() of $phase", ({ phase, event }) => {
-  deepStrictEqual(phaseEvent(phase, JOB), event);
+  {
+    what: "a coordinator that starts again",
+    before: aStatus("Running", { restarts: 1 }),
+    after: aStatus("Created", {
+      restarts: 2,
+      conditions: [{ type: "Running", status: "False", reason: "CoordinatorFailed", message: "x" }],
+    }),
+    event: { type: "Warning", reason: "CoordinatorFailed", message: "Restart 2: x" },
+  },
+])("statusEvent() tells of $what", ({ before, after, event }) => {
+  deepStrictEqual(statusEvent(after, before), event);
 });
 
 Deno.test("EventRecorder tells the same news once, however often it is recorded", async () => {

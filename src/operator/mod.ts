@@ -15,10 +15,12 @@ import {
   runReflector,
   SERVICES,
 } from "../kube/mod.ts";
+import type { BackoffPolicy } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { EventRecorder } from "./events.ts";
 import { reconcileJob } from "./reconcile.ts";
 import { buildCaches, jobKeyOf, trimJob, trimPod, trimService } from "./snapshot.ts";
+import { RESTART_BACKOFF } from "./stage.ts";
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -30,6 +32,8 @@ export interface OperatorOptions {
   readonly workers: number;
   readonly log: Logger;
   readonly now?: () => number;
+  /** Waits before a failed coordinator is started again; default: 10 s doubling to 6 min. */
+  readonly restartBackoff?: BackoffPolicy;
   /** Resolves when this process may write: it leads, or there is no election. Absent: at once. */
   readonly mayWork?: Promise<void>;
   readonly onPass?: (pass: { readonly failed: boolean; readonly seconds: number }) => void;
@@ -107,7 +111,10 @@ export function startOperator(options: OperatorOptions): RunningOperator {
         reconcileJob(parseKey(key), {
           client,
           caches,
-          serverAddress: options.serverAddress,
+          plan: {
+            serverAddress: options.serverAddress,
+            restartBackoff: options.restartBackoff ?? RESTART_BACKOFF,
+          },
           readAggregatorConfig,
           now,
           events,

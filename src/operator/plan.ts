@@ -1,10 +1,13 @@
 /** The operator's decisions: one snapshot in, writes out. */
-import { type DIJobStatus, isFinished } from "../api/mod.ts";
+import { type DIJob, type DIJobStatus, isFinished, OWN_MANAGER } from "../api/mod.ts";
 import type { Pod, Service } from "../kube/mod.ts";
-import { planCleanup } from "./cleanup.ts";
+import type { BackoffPolicy } from "../lib/backoff.ts";
+import { planCleanup, planRemoval } from "./cleanup.ts";
+import { msToExpiry } from "./expiry.ts";
 import { planPods } from "./pods.ts";
 import { planServices } from "./services.ts";
 import type { JobSnapshot } from "./snapshot.ts";
+import { msToDeadline, type Stage, stageOf } from "./stage.ts";
 import { planStatus } from "./status.ts";
 
 /** One write. Doing it twice is harmless: the names come from the job, not from chance. */
@@ -13,7 +16,9 @@ export type Action =
   | { readonly kind: "createReplica"; readonly pod: Pod }
   | { readonly kind: "createService"; readonly service: Service }
   | { readonly kind: "deletePod"; readonly pod: Pod }
-  | { readonly kind: "deleteService"; readonly service: Service };
+  | { readonly kind: "deleteService"; readonly service: Service }
+  /** The job itself, and all of it. */
+  | { readonly kind: "deleteJob" };
 
 export interface Plan {
   /** Independent of each other: they may be done at once. */
@@ -24,22 +29,68 @@ export interface Plan {
   readonly againInMs?: number;
 }
 
+export interface PlanOptions {
+  /** `host:port` of the server as pods reach it. */
+  readonly serverAddress: string;
+  /** Waits before a failed coordinator is started again. */
+  readonly restartBackoff: BackoffPolicy;
+}
+
+/** Clocks are set, and timers have an end: nobody sleeps for longer than this, in ms. */
+const LOOK_AGAIN_MS = 12 * 3_600_000;
+
 /** Every write that brings the cluster nearer to the job's spec; no actions once it has arrived. */
-export function planJob(snapshot: JobSnapshot, serverAddress: string): Plan {
+export function planJob(snapshot: JobSnapshot, options: PlanOptions): Plan {
   const { job } = snapshot;
+  if (isManagedElsewhere(job)) return { actions: [] };
   // Garbage collection takes everything along; what we made now would only hold it up.
   if (job.metadata.deletionTimestamp !== undefined) return { actions: [] };
   // Finished stays finished: its coordinator may be gone by now and must not start again.
-  if (isFinished(job.status?.phase)) return { actions: planCleanup(snapshot) };
+  if (isFinished(job.status?.phase)) return planFinished(snapshot);
 
-  const status = planStatus(snapshot);
-  // The end is written down before the clean-up begins: whoever comes after a crash knows of it.
-  if (isFinished(status.phase)) return { actions: [], status };
+  const stage = stageOf(snapshot, options.restartBackoff);
+  const status = planStatus(snapshot, stage);
+  // The end, and a new try, are written down before anything goes: whoever comes after a crash knows of it.
+  if (isFinished(status.phase) || stage.kind === "retried") return { actions: [], status };
+  return { status, ...planWork(snapshot, stage, options) };
+}
 
-  const { missing, againInMs } = planServices(snapshot);
-  const actions: Action[] = [
-    ...planPods(snapshot, serverAddress).map((pod) => ({ kind: "createReplica" as const, pod })),
-    ...missing.map((service) => ({ kind: "createService" as const, service })),
-  ];
-  return { actions, status, ...(againInMs !== undefined && { againInMs }) };
+function planFinished(snapshot: JobSnapshot): Plan {
+  const expiryMs = msToExpiry(snapshot.job, snapshot.now);
+  if (expiryMs <= 0) return { actions: [{ kind: "deleteJob" }] };
+  return { actions: planCleanup(snapshot), ...lookAgain(expiryMs) };
+}
+
+function planWork(
+  snapshot: JobSnapshot,
+  stage: Stage,
+  { serverAddress }: PlanOptions,
+): Pick<Plan, "actions" | "againInMs"> {
+  const deadlineMs = msToDeadline(snapshot.job, snapshot.now);
+  switch (stage.kind) {
+    case "suspended":
+    case "cleared":
+      return { actions: planRemoval(snapshot), ...lookAgain(deadlineMs) };
+    case "backedOff":
+      return { actions: [], ...lookAgain(Math.min(stage.ms, deadlineMs)) };
+    default: {
+      const { missing, againInMs = Infinity } = planServices(snapshot);
+      const actions: Action[] = [
+        ...planPods(snapshot, serverAddress).map((pod) => ({
+          kind: "createReplica" as const,
+          pod,
+        })),
+        ...missing.map((service) => ({ kind: "createService" as const, service })),
+      ];
+      return { actions, ...lookAgain(Math.min(againInMs, deadlineMs)) };
+    }
+  }
+}
+
+function isManagedElsewhere({ spec }: DIJob): boolean {
+  return spec.managedBy !== undefined && spec.managedBy !== OWN_MANAGER;
+}
+
+function lookAgain(ms: number): { againInMs?: number } {
+  return ms === Infinity ? {} : { againInMs: Math.max(0, Math.min(ms, LOOK_AGAIN_MS)) };
 }

@@ -15,6 +15,7 @@ import { buildCoordinator, buildService } from "../replicas/mod.ts";
 import { type Action, type Plan, planJob } from "./plan.ts";
 import { needsAggregatorConfig } from "./pods.ts";
 import type { JobSnapshot } from "./snapshot.ts";
+import { RESTART_BACKOFF } from "./stage.ts";
 
 const SERVER = "di-server.di-system:8080";
 const NOW = CREATED_AT_MS + 60_000;
@@ -38,15 +39,15 @@ function aSnapshot(job: DIJob, { pods = [], services, aggregatorConfig, now = NO
 }
 
 function plan(job: DIJob, world: World = {}): Plan {
-  return planJob(aSnapshot(job, world), SERVER);
+  return planJob(aSnapshot(job, world), { serverAddress: SERVER, restartBackoff: RESTART_BACKOFF });
 }
 
 /** `createReplica pong-coordinator` and the like. */
 function wordsOf({ actions }: Plan): string[] {
-  return actions.map((action) => `${action.kind} ${objectOf(action).metadata.name}`);
+  return actions.map((action) => `${action.kind} ${objectOf(action)?.metadata.name ?? ""}`.trim());
 }
-function objectOf(action: Action): Pod | Service {
-  return "pod" in action ? action.pod : action.service;
+function objectOf(action: Action): Pod | Service | undefined {
+  return action.kind === "deleteJob" ? undefined : "pod" in action ? action.pod : action.service;
 }
 
 const JOB = aJob("pong");
@@ -74,7 +75,14 @@ Deno.test("planJob() of a job just seen starts its coordinator and says Created"
         lastUpdateTime: "2026-01-01T00:01:00Z",
         lastTransitionTime: "2026-01-01T00:01:00Z",
       }],
-      replicaStatus: { Coordinator: {}, Aggregator: {}, Collector: {}, Learner: {} },
+      replicaStatus: {
+        Coordinator: {},
+        Aggregator: {},
+        Collector: {},
+        Learner: {},
+        DDPLearner: {},
+      },
+      startTime: "2026-01-01T00:01:00Z",
     },
   });
 });
@@ -88,7 +96,7 @@ Deno.test("planJob() with provisioning PerJob starts the aggregator too, and tel
     actions.map((action) => {
       const env = "pod" in action ? action.pod.spec?.containers[0]?.env : [];
       const variable = env?.find(({ name }) => name === "KUBERNETES_AGGREGATOR_URL");
-      return [action.kind, objectOf(action).metadata.name, variable?.value];
+      return [action.kind, objectOf(action)?.metadata.name, variable?.value];
     }),
     [
       ["createReplica", "pong-aggregator", undefined],

@@ -17,6 +17,7 @@ import { AGGREGATOR_VARIABLE, type JobSnapshot } from "./snapshot.ts";
  */
 export function needsAggregatorConfig({ job, pods }: JobSnapshot): boolean {
   if (isFinished(job.status?.phase) || job.metadata.deletionTimestamp !== undefined) return false;
+  if (job.spec.suspend) return false;
   const coordinator = podNamed(pods, coordinatorName(job.metadata.name ?? ""));
   return coordinator === undefined ||
     (wantsAggregator(coordinator, job) && jobAggregator(job, pods) === undefined);
@@ -41,6 +42,7 @@ export function planPods(
   if (coordinator === undefined) {
     missing.push(buildCoordinator(job, {
       serverAddress,
+      restarts: job.status?.restarts ?? 0,
       aggregatorAddress: aggregator && addressOf(aggregator, "aggregator"),
     }));
   }

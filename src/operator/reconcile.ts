@@ -23,8 +23,8 @@ import {
   SERVICES,
 } from "../kube/mod.ts";
 import { buildService } from "../replicas/mod.ts";
-import { type EventRecorder, type JobEvent, phaseEvent } from "./events.ts";
-import { type Action, planJob } from "./plan.ts";
+import { type EventRecorder, type JobEvent, statusEvent } from "./events.ts";
+import { type Action, planJob, type PlanOptions } from "./plan.ts";
 import { needsAggregatorConfig } from "./pods.ts";
 import {
   type Caches,
@@ -40,10 +40,13 @@ import { isSameStatus, withFailure, withoutFailure } from "./status.ts";
 /** Garbage collection takes a moment, and its end is not worth a warning. */
 const PREDECESSOR_WAIT_MS = 500;
 
+/** Until the watch has told of a change that somebody else made, in ms. */
+const CHANGED_WAIT_MS = 1000;
+
 export interface ReconcileDeps {
   readonly client: KubeClient;
   readonly caches: Caches;
-  readonly serverAddress: string;
+  readonly plan: PlanOptions;
   /** The one AggregatorConfig as it is now; undefined when there is none. */
   readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
   readonly now: () => number;
@@ -60,12 +63,12 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   if (cached === undefined) return; // Deleted: owner references take the pods along.
   if (!await isCurrent(cached, deps)) return; // What is newer has put the key into the queue again.
   const { job, now } = cached;
-  let plan = planJob(cached, deps.serverAddress);
+  let plan = planJob(cached, deps.plan);
   let failure: unknown;
   try {
     if (needsAggregatorConfig(cached)) {
       const aggregatorConfig = await deps.readAggregatorConfig();
-      plan = planJob({ ...cached, aggregatorConfig }, deps.serverAddress);
+      plan = planJob({ ...cached, aggregatorConfig }, deps.plan);
     }
     await applyAll(plan.actions, job, deps);
   } catch (error) {
@@ -125,6 +128,8 @@ async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<v
       return await restoreService(action.service, job, deps);
     case "deletePod":
       return await deleteOwn(PODS, action.pod, job, deps);
+    case "deleteJob":
+      return await deleteJob(job, deps);
     case "deleteService":
       return await deleteOwn(SERVICES, action.service, job, deps);
   }
@@ -209,6 +214,21 @@ async function restoreService(service: Service, job: DIJob, deps: ReconcileDeps)
   }
 }
 
+/** Deletes the job as it was read: one that has changed meanwhile is looked at anew. */
+async function deleteJob(job: DIJob, { client, signal, again }: ReconcileDeps): Promise<void> {
+  const { uid = "", resourceVersion = "" } = job.metadata;
+  try {
+    await client.delete(DIJOBS, keyOf(job), {
+      preconditions: { uid, resourceVersion },
+      propagationPolicy: "Background",
+      signal,
+    });
+  } catch (error) {
+    if (isConflict(error)) return again(keyOf(job), CHANGED_WAIT_MS);
+    if (!isNotFound(error)) throw error;
+  }
+}
+
 async function deleteOwn<T extends Pod | Service>(
   resource: Resource<T>,
   object: T,
@@ -236,8 +256,7 @@ async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps)
     signal: deps.signal,
   });
   deps.caches.jobs.observe(trimJob(written));
-  if (status.phase === undefined || status.phase === job.status?.phase) return;
-  const event = phaseEvent(status.phase, job);
+  const event = statusEvent(status, job.status);
   if (event !== undefined) deps.events.record(job, event);
 }
 

@@ -7,6 +7,7 @@ import { loggerOf } from "../lib/logger.ts";
 import { EventRecorder } from "./events.ts";
 import { reconcileJob } from "./reconcile.ts";
 import { buildCaches, trimPod, trimService } from "./snapshot.ts";
+import { RESTART_BACKOFF } from "./stage.ts";
 
 const KEY = { namespace: NAMESPACE, name: "pong" };
 
@@ -46,7 +47,7 @@ class Stage {
       await reconcileJob(KEY, {
         client: this.#client,
         caches: this.caches,
-        serverAddress: "di-server.di-system:8080",
+        plan: { serverAddress: "di-server.di-system:8080", restartBackoff: RESTART_BACKOFF },
         readAggregatorConfig: () => Promise.resolve(undefined),
         now: () => this.api.now,
         events,

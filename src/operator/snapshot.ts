@@ -1,5 +1,12 @@
 /** What a decision is made from, and the caches that it comes from. */
-import { type AggregatorConfig, API_VERSION, type DIJob, DIJOBS, LABEL } from "../api/mod.ts";
+import {
+  type AggregatorConfig,
+  API_VERSION,
+  type DIJob,
+  DIJOBS,
+  LABEL,
+  RESTART_ANNOTATION,
+} from "../api/mod.ts";
 import {
   type Container,
   controllerOf,
@@ -101,12 +108,13 @@ function ownerUids(object: KubeObject): string[] {
 /** A pod without what no decision here reads: most of its weight. */
 export function trimPod(pod: Pod): Pod {
   const { containers = [], restartPolicy } = pod.spec ?? {};
-  const { phase, containerStatuses } = pod.status ?? {};
+  const { phase, reason, containerStatuses } = pod.status ?? {};
   return {
     metadata: trimMetadata(pod.metadata),
     spec: { containers: containers.map(trimContainer), ...(restartPolicy && { restartPolicy }) },
     status: {
       ...(phase !== undefined && { phase }),
+      ...(reason !== undefined && { reason }),
       ...(containerStatuses !== undefined && {
         containerStatuses: containerStatuses.map(trimContainerStatus),
       }),
@@ -131,6 +139,10 @@ function trimContainer({ name, ports, env }: Container): Container {
 }
 
 function trimMetadata(metadata: ObjectMeta): ObjectMeta {
-  const { managedFields: _fields, annotations: _annotations, ...kept } = metadata;
-  return kept;
+  const { managedFields: _fields, annotations, ...kept } = metadata;
+  const restart = annotations?.[RESTART_ANNOTATION];
+  return {
+    ...kept,
+    ...(restart !== undefined && { annotations: { [RESTART_ANNOTATION]: restart } }),
+  };
 }

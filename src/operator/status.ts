@@ -2,44 +2,134 @@
 import {
   cleanPodPolicyOf,
   type Condition,
-  coordinatorName,
   type DIJob,
   type DIJobStatus,
   isFinished,
   type Phase,
+  PHASES,
   REPLICA_STATUS_KEYS,
   type ReplicaCounts,
   type ReplicaStatusKey,
   type ReplicaType,
 } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
-import { replicaTypeOf, workStateOf } from "../replicas/mod.ts";
+import { failureTextOf, replicaTypeOf, workStateOf } from "../replicas/mod.ts";
 import type { JobSnapshot } from "./snapshot.ts";
+import { coordinatorOf, type Stage } from "./stage.ts";
 
-/** Under which key a role is counted. ddp learners are parts of one learner and have none. */
-const STATUS_KEY: Readonly<Record<ReplicaType, ReplicaStatusKey | undefined>> = {
+/** Under which key a role is counted. */
+const STATUS_KEY: Readonly<Record<ReplicaType, ReplicaStatusKey>> = {
   coordinator: "Coordinator",
   aggregator: "Aggregator",
   collector: "Collector",
   learner: "Learner",
-  "ddp-learner": undefined,
+  "ddp-learner": "DDPLearner",
 };
 
 /** Condition that says whether the operator gets its writes done; there only once one has failed. */
 const PROGRESSING = "Progressing";
+/** Reason of a job's failure when its time was up; as a Job of Kubernetes has it. */
+export const DEADLINE_REASON = "DeadlineExceeded";
+const RETRIED_REASON = "CoordinatorFailed";
 
-/** What a phase says of itself, in its condition and its event. */
-export function phaseReason(phase: Phase): string {
-  return `DIJob${phase}`;
+/** A phase, and what its condition and its event say of it. */
+interface Outcome {
+  readonly phase: Phase;
+  readonly reason: string;
+  readonly message: string;
 }
 
-/** The sentence that goes with a phase. */
-export function phaseMessage(phase: Phase, job: string): string {
+/** The status that this snapshot calls for. */
+export function planStatus(snapshot: JobSnapshot, stage: Stage): DIJobStatus {
+  const { job, pods, now } = snapshot;
+  const outcome = outcomeOf(snapshot, stage);
+  const { phase } = outcome;
+  const before = job.status?.conditions ?? [];
+  const name = job.metadata.name ?? "";
+  // Also the phases that nobody was there to see: what is left does not tell of an operator's crash.
+  const missed = phasesBefore(phase).filter((past) => !before.some(({ type }) => type === past));
+  const reached = [...missed.map((past) => usualOutcome(past, name)), outcome].reduce(
+    (conditions, each) => withPhase(conditions, each, now),
+    before,
+  );
+  const { startTime: _, ...kept } = job.status ?? {};
+  return {
+    ...kept,
+    ...retryOf(job, stage, now),
+    phase,
+    conditions: stage.kind === "retried"
+      ? setCondition(reached, retriedCondition(stage.coordinator), now)
+      : reached,
+    replicaStatus: settle(countReplicas(pods), phase, job),
+    ...(job.metadata.generation !== undefined && { observedGeneration: job.metadata.generation }),
+    ...timesOf(job, phase, now),
+  };
+}
+
+/** What has become of the job. */
+function outcomeOf(snapshot: JobSnapshot, stage: Stage): Outcome {
+  const { job } = snapshot;
+  const name = job.metadata.name ?? "";
+  switch (stage.kind) {
+    case "suspended":
+      return usualOutcome("Suspended", name);
+    case "expired":
+      return {
+        phase: "Failed",
+        reason: DEADLINE_REASON,
+        message: `DIJob ${name} failed because it was active for longer than ` +
+          `${job.spec.activeDeadlineSeconds} s`,
+      };
+    case "retried":
+      return usualOutcome("Created", name);
+    case "cleared":
+    case "backedOff":
+      return usualOutcome(job.status?.phase ?? "Created", name);
+    case "underWay":
+      return outcomeOfCoordinator(snapshot, name);
+  }
+}
+
+/** The phase that the coordinator's pod stands for. Finished stays finished. */
+function outcomeOfCoordinator(snapshot: JobSnapshot, name: string): Outcome {
+  const { job } = snapshot;
+  const before = job.status?.phase ?? "Created";
+  const unchanged = usualOutcome(before === "Suspended" ? "Created" : before, name);
+  const coordinator = coordinatorOf(snapshot);
+  if (isFinished(before) || coordinator === undefined) return unchanged;
+  switch (workStateOf(coordinator)) {
+    case "active":
+      return usualOutcome("Running", name);
+    case "failed":
+      return failureOf(job, coordinator);
+    case "succeeded":
+      return usualOutcome("Succeeded", name);
+    case "waiting":
+      return unchanged;
+  }
+}
+
+function failureOf({ spec, metadata }: DIJob, coordinator: Pod): Outcome {
+  const usual = usualOutcome("Failed", metadata.name ?? "");
+  const why = failureTextOf(coordinator);
+  const message = why === undefined ? usual.message : `${usual.message}: ${why}`;
+  const hasTries = (spec.backoffLimit ?? 0) > 0;
+  return { ...usual, message, ...(hasTries && { reason: "BackoffLimitExceeded" }) };
+}
+
+/** What a phase says of itself where there is nothing special to say. */
+function usualOutcome(phase: Phase, job: string): Outcome {
+  return { phase, reason: `DIJob${phase}`, message: usualMessage(phase, job) };
+}
+
+function usualMessage(phase: Phase, job: string): string {
   switch (phase) {
     case "Created":
       return `DIJob ${job} created`;
     case "Running":
       return `DIJob ${job} is running because its coordinator is running`;
+    case "Suspended":
+      return `DIJob ${job} is suspended`;
     case "Succeeded":
       return `DIJob ${job} succeeded because coordinator succeeded`;
     case "Failed":
@@ -47,41 +137,34 @@ export function phaseMessage(phase: Phase, job: string): string {
   }
 }
 
-/** The status that this snapshot calls for. */
-export function planStatus({ job, pods, now }: JobSnapshot): DIJobStatus {
-  const phase = planPhase(job, pods);
-  const name = job.metadata.name ?? "";
-  const before = job.status?.conditions ?? [];
-  // Also the phases that nobody was there to see: what is left does not tell of an operator's crash.
-  const missed = phasesBefore(phase).filter((past) => !before.some(({ type }) => type === past));
+/** A failed try is counted before anything of it goes. */
+function retryOf({ status }: DIJob, stage: Stage, now: number): Partial<DIJobStatus> {
+  return stage.kind === "retried"
+    ? { restarts: (status?.restarts ?? 0) + 1, lastFailureTime: timeText(now) }
+    : {};
+}
+
+function retriedCondition(coordinator: Pod): PlannedCondition {
+  const why = failureTextOf(coordinator);
   return {
-    ...job.status,
-    phase,
-    conditions: [...missed, phase].reduce(
-      (conditions, reached) => withPhase(conditions, reached, name, now),
-      before,
-    ),
-    replicaStatus: settle(countReplicas(pods), phase, job),
+    type: "Running",
+    status: "False",
+    reason: RETRIED_REASON,
+    message: why === undefined ? "the coordinator failed" : `the coordinator failed: ${why}`,
   };
 }
 
-/** The phase that the coordinator's pod stands for. Finished stays finished. */
-function planPhase(job: DIJob, pods: readonly Pod[]): Phase {
-  const before = job.status?.phase ?? "Created";
-  if (isFinished(before)) return before;
-  const name = coordinatorName(job.metadata.name ?? "");
-  const coordinator = pods.find((pod) => pod.metadata.name === name);
-  if (coordinator === undefined) return before;
-  switch (workStateOf(coordinator)) {
-    case "active":
-      return "Running";
-    case "failed":
-      return "Failed";
-    case "succeeded":
-      return "Succeeded";
-    case "waiting":
-      return before;
-  }
+/** When the job was taken up, and when it ended. A suspended job has not been taken up. */
+function timesOf({ status, metadata }: DIJob, phase: Phase, now: number): Partial<DIJobStatus> {
+  if (phase === "Suspended") return {};
+  // Older versions of this operator wrote no times.
+  const isNew = status?.phase === undefined || status.phase === "Suspended";
+  const takenUp = isNew ? timeText(now) : metadata.creationTimestamp ?? timeText(now);
+  const completionTime = status?.completionTime ?? timeText(now);
+  return {
+    startTime: status?.startTime ?? takenUp,
+    ...(isFinished(phase) && { completionTime }),
+  };
 }
 
 /** `status` with the condition that a write was refused, for the API server's reason. */
@@ -115,7 +198,7 @@ export function countReplicas(pods: readonly Pod[]): Record<string, ReplicaCount
   for (const pod of pods) {
     const key = STATUS_KEY[replicaTypeOf(pod)];
     const state = workStateOf(pod);
-    const entry = key === undefined ? undefined : counts[key];
+    const entry = counts[key];
     if (entry !== undefined && state !== "waiting") entry[state] = (entry[state] ?? 0) + 1;
   }
   return counts;
@@ -144,6 +227,7 @@ function phasesBefore(phase: Phase): readonly Phase[] {
     case "Created":
       return [];
     case "Running":
+    case "Suspended":
     case "Failed":
       return ["Created"];
     case "Succeeded":
@@ -154,28 +238,24 @@ function phasesBefore(phase: Phase): readonly Phase[] {
 /** The phase's condition becomes True, and what the job has left behind False. */
 function withPhase(
   conditions: readonly Condition[],
-  phase: Phase,
-  job: string,
+  { phase, reason, message }: Outcome,
   now: number,
 ): Condition[] {
   const left = conditions.map((condition) =>
-    condition.type !== phase && condition.type !== PROGRESSING && condition.status === "True"
+    PHASES.some((past) => past === condition.type) && condition.type !== phase &&
+      condition.status === "True"
       ? { ...condition, status: "False" as const, ...transitionTimes(now) }
       : condition
   );
-  const reached = {
-    type: phase,
-    status: "True" as const,
-    reason: phaseReason(phase),
-    message: phaseMessage(phase, job),
-  };
-  return setCondition(left, reached, now);
+  return setCondition(left, { type: phase, status: "True", reason, message }, now);
 }
+
+type PlannedCondition = Omit<Condition, "lastUpdateTime" | "lastTransitionTime">;
 
 /** Puts a condition in the place of the one of its type, or at the end. Times move only with content. */
 function setCondition(
   conditions: readonly Condition[],
-  condition: Condition,
+  condition: PlannedCondition,
   now: number,
 ): Condition[] {
   const before = conditions.find(({ type }) => type === condition.type);
@@ -193,15 +273,17 @@ function setCondition(
 }
 
 function transitionTimes(now: number) {
-  const time = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+  const time = timeText(now);
   return { lastUpdateTime: time, lastTransitionTime: time };
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** Compares by content: the API server sends maps back in an order of its own. */
 export function isSameStatus(a: DIJobStatus, b: DIJobStatus | undefined): boolean {
-  return b !== undefined && a.phase === b.phase &&
-    sortedText(a.conditions) === sortedText(b.conditions) &&
-    sortedText(a.replicaStatus) === sortedText(b.replicaStatus);
+  return b !== undefined && sortedText(a) === sortedText(b);
 }
 
 function sortedText(value: unknown): string {

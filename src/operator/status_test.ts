@@ -2,6 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { aJob, aPod, type PodParts } from "../../tests/support/builders.ts";
 import type { Condition, DIJob, DIJobSpec, DIJobStatus, Phase } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
+import { RESTART_BACKOFF, stageOf } from "./stage.ts";
 import { countReplicas, isSameStatus, planStatus, withFailure, withoutFailure } from "./status.ts";
 
 const T0 = Date.UTC(2026, 0, 1);
@@ -9,7 +10,8 @@ const at = (minutes: number) => T0 + minutes * 60_000;
 const text = (minutes: number) => `2026-01-01T00:0${minutes}:00Z`;
 
 function statusOf(job: DIJob, pods: readonly Pod[], now: number): DIJobStatus {
-  return planStatus({ job, pods, services: new Map(), aggregatorConfig: undefined, now });
+  const snapshot = { job, pods, services: new Map(), aggregatorConfig: undefined, now };
+  return planStatus(snapshot, stageOf(snapshot, RESTART_BACKOFF));
 }
 
 /** The statuses of a job whose coordinator goes through `phases`, one a minute. */
@@ -157,6 +159,7 @@ Deno.test("countReplicas() counts by role and by what became of the work", () =>
     Aggregator: { failed: 1 },
     Collector: { active: 2, failed: 1 },
     Learner: { succeeded: 1 },
+    DDPLearner: { active: 1 },
   });
 });
 
@@ -187,7 +190,7 @@ Deno.test.each<
     pod("pong-collector-c", "Failed"),
     pod("pong-learner-a", "Pending"),
   ], at(1));
-  deepStrictEqual(replicaStatus, { ...Object(row.counts), Aggregator: {} });
+  deepStrictEqual(replicaStatus, { ...Object(row.counts), Aggregator: {}, DDPLearner: {} });
 });
 
 const CONDITION: Condition = { type: "Created", status: "True", reason: "r", message: "m" };

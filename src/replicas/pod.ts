@@ -11,6 +11,7 @@ import {
   MAIN_CONTAINER,
   MAIN_PORT,
   type ReplicaType,
+  RESTART_ANNOTATION,
 } from "../api/mod.ts";
 import type {
   Container,
@@ -97,8 +98,10 @@ export function buildPod(order: PodOrder): Pod {
 /** The coordinator. It runs once: a coordinator that ends has ended its job. */
 export function buildCoordinator(
   job: DIJob,
-  { serverAddress, aggregatorAddress }: {
+  { serverAddress, restarts = 0, aggregatorAddress }: {
     readonly serverAddress: string;
+    /** How often the job's coordinator was started again before. */
+    readonly restarts?: number;
     /** `<pod>.<namespace>:<port>` of the job's own aggregator, where it has one. */
     readonly aggregatorAddress?: string | undefined;
   },
@@ -113,6 +116,7 @@ export function buildCoordinator(
     name,
     template,
     serverAddress,
+    ...(restarts > 0 && { annotations: { [RESTART_ANNOTATION]: String(restarts) } }),
     env: [
       { name: "KUBERNETES_COORDINATOR_URL", value: address },
       ...(aggregatorAddress === undefined

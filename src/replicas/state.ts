@@ -34,6 +34,17 @@ function endOf(pod: Pod): "succeeded" | "failed" | undefined {
   return policy === "OnFailure" && exitCode === 0 ? "succeeded" : undefined;
 }
 
+/** How a replica has failed, for people: `di-container exited with 1 (Error)`; undefined: nothing is known. */
+export function failureTextOf(pod: Pod): string | undefined {
+  const statuses = pod.status?.containerStatuses ?? [];
+  const hasFailed = ({ state }: ContainerStatus) => (state?.terminated?.exitCode ?? 0) !== 0;
+  const main = mainStatusOf(pod);
+  const failed = main && hasFailed(main) ? main : statuses.find(hasFailed);
+  const { exitCode, reason } = failed?.state?.terminated ?? {};
+  if (failed === undefined) return pod.status?.reason;
+  return `${failed.name} exited with ${exitCode}${reason ? ` (${reason})` : ""}`;
+}
+
 /** Status of `di-container`, or of the first container where none has that name. */
 function mainStatusOf(pod: Pod): ContainerStatus | undefined {
   const containers = pod.spec?.containers ?? [];

@@ -76,11 +76,13 @@ export function unknownJob(key: ObjectKey): AllocationError {
 }
 
 /** @throws {AllocationError} `later` when the job gets nothing any more. */
-export function requireUnfinished({ metadata, status }: DIJob): void {
+export function requireUnfinished({ metadata, spec, status }: DIJob): void {
   const state = metadata.deletionTimestamp !== undefined
     ? "is being deleted"
     : isFinished(status?.phase)
     ? `has finished (${status.phase})`
+    : spec.suspend || status?.phase === "Suspended"
+    ? "is suspended"
     : undefined;
   if (state === undefined) return;
   throw new AllocationError(

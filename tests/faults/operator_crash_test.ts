@@ -136,6 +136,7 @@ Deno.test("a job's life comes to the same whatever befalls the operator at any w
       Collector: {},
       Coordinator: { succeeded: 1 },
       Learner: {},
+      DDPLearner: {},
     },
     pods: [],
     services: [],
