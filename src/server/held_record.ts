@@ -9,17 +9,30 @@ import { retryPassing } from "./retry.ts";
 const RENEW_MS = 1000;
 /** How long one renewal may take, in ms. */
 const RENEW_LIMIT_MS = 2000;
+/** A holder that could not renew for this long stops its work, in ms: soon others take it back. */
+const LET_GO_AFTER_MS = 20_000;
 
 export class HeldRecord {
   readonly #client: KubeClient;
   readonly #holder: string;
+  readonly #now: () => number;
   readonly #lost = new AbortController();
   #lease: Lease;
   #record: RequestRecord;
+  #writtenAtMs: number;
   /** One write at a time: each needs the version that the last one gave. */
   #writes: Promise<unknown> = Promise.resolve();
 
-  constructor(client: KubeClient, holder: string, lease: Lease, record: RequestRecord) {
+  /** @param now A clock that only goes forward, in ms. */
+  constructor(
+    client: KubeClient,
+    holder: string,
+    lease: Lease,
+    record: RequestRecord,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#now = now;
+    this.#writtenAtMs = now();
     this.#client = client;
     this.#holder = holder;
     this.#lease = lease;
@@ -38,7 +51,7 @@ export class HeldRecord {
     return this.#lease.metadata.uid ?? "";
   }
 
-  /** Aborts when somebody else has the record: the work is theirs from then on. */
+  /** Aborts when somebody else has the record, or may soon have it: the work is theirs from then on. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
@@ -48,6 +61,7 @@ export class HeldRecord {
     for (;;) {
       await sleep(RENEW_MS, AbortSignal.any([signal, this.lost]));
       if (signal.aborted || this.lost.aborted) return;
+      if (this.#now() - this.#writtenAtMs > LET_GO_AFTER_MS) return this.#lost.abort();
       try {
         await this.#writeOurs({}, AbortSignal.timeout(RENEW_LIMIT_MS));
       } catch {
@@ -118,6 +132,7 @@ export class HeldRecord {
       const lease = buildRecord(keyOf(this.#lease), record, holder, Date.now(), this.#lease);
       this.#lease = await this.#client.replace(LEASES, lease, { signal });
       this.#record = record;
+      this.#writtenAtMs = this.#now();
     };
     const done = this.#writes.then(write, write);
     this.#writes = done.catch(() => {});

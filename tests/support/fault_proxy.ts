@@ -11,7 +11,9 @@ export type Fault =
   /** The connection is cut before the write reaches the API server. */
   | "cutBefore"
   /** The connection is cut when the write is done and its answer on the way. */
-  | "cutAfter";
+  | "cutAfter"
+  /** The write is done and its answer never comes, while the connection stays open. */
+  | "stallAfter";
 
 /** A write that has reached the proxy. */
 export interface ProxiedWrite {
@@ -49,6 +51,7 @@ export function startFaultProxy(
   });
   const writes: string[] = [];
   const stopping = new AbortController();
+  const stopped = Promise.withResolvers<void>();
   let struck = false;
   let armed: { at: number; fault: Fault; kill: () => void } | undefined;
 
@@ -86,6 +89,7 @@ export function startFaultProxy(
     struck = true;
     if (hit.fault.endsWith("After")) await (await forward(request, body)).body?.cancel();
     if (hit.fault.startsWith("kill")) hit.kill();
+    if (hit.fault === "stallAfter") await stopped.promise;
     way.cut(remoteAddr.port);
     return new Response(null, { status: 502 }); // nobody is there to read it
   });
@@ -101,6 +105,7 @@ export function startFaultProxy(
     },
     async stop() {
       stopping.abort();
+      stopped.resolve();
       await way.stop();
       await server.shutdown();
       http.close();
