@@ -200,7 +200,7 @@ const ROWS: readonly Expectation[] = [
     answers: invalid(DIJOB, "a", [
       "NotSupported",
       "status.phase",
-      'Unsupported value: "Dreaming": supported values: "Created", "Running", "Succeeded", "Failed"',
+      'Unsupported value: "Dreaming": supported values: "Created", "Running", "Suspended", "Succeeded", "Failed"',
     ], UNCHECKED),
   },
   {

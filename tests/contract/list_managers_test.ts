@@ -120,11 +120,13 @@ const ROWS: readonly Expectation[] = [
             "f:metadata": { "f:labels": { ".": {}, "f:l": {} } },
             "f:spec": {
               ".": {},
+              "f:backoffLimit": {},
               "f:cleanPodPolicy": {},
               "f:coordinator": {
                 ".": {},
                 "f:template": { ".": {}, "f:spec": { ".": {}, "f:containers": {} } },
               },
+              "f:suspend": {},
             },
           }),
         }],

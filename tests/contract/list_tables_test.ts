@@ -86,16 +86,22 @@ const ROWS: readonly Expectation[] = [
     after: [{
       send: `PATCH ${DIENGINE}/dijobs/a/status`,
       type: "merge",
-      body: { status: { phase: "Running" } },
+      body: { status: { phase: "Running", replicaStatus: { Collector: { active: 2 } } } },
     }],
     send: `GET ${DIENGINE}/dijobs`,
     accept: TABLE,
     answers: ok({
-      columnDefinitions: [{ name: "Name", type: "string", format: "name" }, {
-        name: "Phase",
-        type: "string",
-      }, { name: "Age", type: "date" }],
-      rows: [{ cells: ["a", "Running", /^\d+s$/] }],
+      columnDefinitions: [
+        { name: "Name", type: "string", format: "name" },
+        { name: "Phase", type: "string", priority: 0 },
+        { name: "Age", type: "date", priority: 0 },
+        { name: "Collectors", type: "integer", priority: 1 },
+        { name: "Learners", type: "integer", priority: 1 },
+        { name: "Restarts", type: "integer", priority: 1 },
+        { name: "Started", type: "date", priority: 1 },
+        { name: "Ended", type: "date", priority: 1 },
+      ],
+      rows: [{ cells: ["a", "Running", /^\d+s$/, 2, null, null, null, null] }],
     }),
   },
   {
