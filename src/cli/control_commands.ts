@@ -1,6 +1,7 @@
 /** The flags of the production processes: names and defaults of DI-orchestrator v0.2.2, and a few more. */
 import { type Command, Option } from "commander";
 import { GPU_ALLOC_POLICIES } from "../allocation/mod.ts";
+import type { RateLimit } from "../kube/mod.ts";
 import { LOG_LEVELS, type LogFormat } from "../lib/logger.ts";
 import type { CallerCheck } from "../server/mod.ts";
 import { parseAddress, parseBoolean, parseInteger, parseOptionalAddress } from "./flags.ts";
@@ -21,19 +22,24 @@ export interface LogFlags {
 export interface CommonFlags extends LogFlags {
   readonly kubeconfig?: string;
 }
+export interface ClientFlags {
+  readonly kubeApiQps: number;
+  readonly kubeApiBurst?: number;
+}
 export interface AggregatorFlags {
   readonly agconfigNamespace: string;
   readonly agconfigName: string;
 }
-export interface OperatorFlags extends CommonFlags, AggregatorFlags {
+export interface OperatorFlags extends CommonFlags, ClientFlags, AggregatorFlags {
   readonly metricsBindAddress: string;
   readonly healthProbeBindAddress: string;
   readonly leaderElect: boolean;
   readonly leaderElectionNamespace?: string;
   readonly serverAddress: string;
   readonly maxConcurrentReconciles: number;
+  readonly cleanPodGracePeriod?: number;
 }
-export interface ServerFlags extends CommonFlags, AggregatorFlags {
+export interface ServerFlags extends CommonFlags, ClientFlags, AggregatorFlags {
   readonly serverBindAddress: string;
   readonly metricsBindAddress: string;
   readonly callerCheck: CallerCheck;
@@ -66,8 +72,13 @@ export function addControlCommands(program: Command, context: CommandContext): v
       "--leader-election-namespace <name>",
       "where the election's Lease is (default: the own namespace)",
     )
-    .option("--max-concurrent-reconciles <n>", "jobs worked on at once", parseInteger(1, 1000), 16);
-  addServerAddress(addAggregatorFlags(addCommonFlags(operator)))
+    .option("--max-concurrent-reconciles <n>", "jobs worked on at once", parseInteger(1, 1000), 16)
+    .option(
+      "--clean-pod-grace-period <seconds>",
+      "grace of pods that the operator takes away; 0: none, as of old (default: each pod's own)",
+      parseInteger(0, 86_400),
+    );
+  addServerAddress(addAggregatorFlags(addClientFlags(addCommonFlags(operator))))
     .action(async (flags: OperatorFlags) =>
       (await import("./run_operator.ts")).runOperator(flags, context)
     );
@@ -104,7 +115,7 @@ export function addControlCommands(program: Command, context: CommandContext): v
       new Option("--gpu-alloc-policy <policy>", "how a learner's GPUs are split over nodes")
         .choices(GPU_ALLOC_POLICIES).default("simple"),
     );
-  addServerAddress(addAggregatorFlags(addCommonFlags(server)))
+  addServerAddress(addAggregatorFlags(addClientFlags(addCommonFlags(server))))
     .action(async (flags: ServerFlags) =>
       (await import("./run_server.ts")).runServer(flags, context)
     );
@@ -127,6 +138,28 @@ export function addLogFlags(command: Command, format: LogFormat): Command {
     .addOption(new Option("--zap-log-level <level>").hideHelp())
     .addOption(new Option("--zap-stacktrace-level <level>").hideHelp())
     .addOption(booleanFlag("--zap-devel [bool]", "", undefined).hideHelp());
+}
+
+function addClientFlags(command: Command): Command {
+  return command
+    .option(
+      "--kube-api-qps <n>",
+      "requests a second to the API server; 0: no limit of our own",
+      parseInteger(0, 100_000),
+      0,
+    )
+    .option(
+      "--kube-api-burst <n>",
+      "requests that may go out at once after a rest (default: twice --kube-api-qps)",
+      parseInteger(1, 100_000),
+    );
+}
+
+/** The limit that the flags ask for, or undefined. */
+export function rateLimitOf({ kubeApiQps, kubeApiBurst }: ClientFlags): RateLimit | undefined {
+  return kubeApiQps === 0
+    ? undefined
+    : { perSecond: kubeApiQps, burst: kubeApiBurst ?? 2 * kubeApiQps };
 }
 
 function addAggregatorFlags(command: Command): Command {

@@ -1,9 +1,10 @@
 /** The `operator` process: client, endpoints, election, and the operator itself. */
-import { KubeClient, loadClusterConfig, runElection } from "../kube/mod.ts";
+import { KubeClient, loadClusterConfig, type RequestReport, runElection } from "../kube/mod.ts";
+import { answerHealth, type HealthCheck } from "../lib/health.ts";
 import { startListener } from "../lib/listen.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startOperator } from "../operator/mod.ts";
-import { logSettingsOf, type OperatorFlags } from "./control_commands.ts";
+import { logSettingsOf, type OperatorFlags, rateLimitOf } from "./control_commands.ts";
 import { OperatorMetrics } from "./operator_metrics.ts";
 import {
   type CommandContext,
@@ -13,6 +14,7 @@ import {
   untilAborted,
 } from "./process.ts";
 
+const PING: HealthCheck = { name: "ping", failure: () => undefined };
 /** Name of the Lease; as in DI-orchestrator v0.1.0. */
 const ELECTION_ID = "12841a5d.opendilab.org";
 
@@ -22,12 +24,15 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   const log = loggerOf("operator");
   const config = loadClusterConfig(flags.kubeconfig, kubeEnvironment());
   const metrics = new OperatorMetrics();
-  const client = new KubeClient(config, (request) => metrics.countRequest(request));
+  const onRequest = (request: RequestReport) => metrics.countRequest(request);
+  const client = new KubeClient(config, { onRequest, limit: rateLimitOf(flags) });
+  // Whoever leads must be able to say so, however much work waits for its turn.
+  const electionClient = new KubeClient(config, { onRequest });
   const stopping = new AbortController();
   const leading = Promise.withResolvers<void>();
   const election = flags.leaderElect
     ? runElection({
-      client,
+      client: electionClient,
       lease: { namespace: flags.leaderElectionNamespace ?? config.namespace, name: ELECTION_ID },
       identity: `${crypto.randomUUID()}.opendilab.org`,
       log,
@@ -38,33 +43,34 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
       },
     })
     : undefined;
-  if (election === undefined) leading.resolve();
+  if (election === undefined) {
+    metrics.setLeading(true);
+    leading.resolve();
+  }
 
   const operator = startOperator({
     client,
     serverAddress: flags.serverAddress,
     aggregatorConfig: { namespace: flags.agconfigNamespace, name: flags.agconfigName },
     workers: flags.maxConcurrentReconciles,
+    cleanupGraceSeconds: flags.cleanPodGracePeriod,
     log,
     mayWork: leading.promise,
     onPass: (pass) => metrics.countPass(pass),
+    onStart: (seconds) => metrics.countStart(seconds),
+    queueObserver: metrics.queueObserver,
   });
-  metrics.watchQueue(operator.queueSize);
+  metrics.watch(operator);
   const probes = async (request: Request) => {
-    switch (new URL(request.url).pathname) {
-      case "/healthz":
-        return new Response("ok");
-      case "/readyz":
-        return operator.isReady()
-          ? new Response("ok")
-          : new Response("caches are not filled yet", { status: 503 });
-      case "/metrics":
-        return new Response(await metrics.text(), {
-          headers: { "content-type": metrics.contentType },
-        });
-      default:
-        return new Response("404 page not found\n", { status: 404 });
+    const url = new URL(request.url);
+    if (url.pathname === "/metrics") {
+      return new Response(await metrics.text(), {
+        headers: { "content-type": metrics.contentType },
+      });
     }
+    return answerHealth(url, "/healthz", [PING]) ??
+      answerHealth(url, "/readyz", [PING, ...operator.checks]) ??
+      new Response("404 page not found\n", { status: 404 });
   };
   const addresses = new Set([flags.healthProbeBindAddress, flags.metricsBindAddress]);
   addresses.delete("0");
@@ -79,6 +85,7 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   stopping.abort();
   await Promise.all([election, ...listeners.map((listener) => listener.stop())]);
   client.close();
+  electionClient.close();
   if (end === "lost") {
     throw new CommandFailure("leadership was lost; exiting so that another copy works");
   }

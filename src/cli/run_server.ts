@@ -3,7 +3,7 @@ import { KubeClient, loadClusterConfig } from "../kube/mod.ts";
 import { startListener } from "../lib/listen.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startServer } from "../server/mod.ts";
-import { logSettingsOf, type ServerFlags } from "./control_commands.ts";
+import { logSettingsOf, rateLimitOf, type ServerFlags } from "./control_commands.ts";
 import { type CommandContext, dropPermissions, kubeEnvironment, untilAborted } from "./process.ts";
 import { ServerMetrics } from "./server_metrics.ts";
 import { VERSION } from "./version.ts";
@@ -17,10 +17,10 @@ export async function runServer(
   const log = loggerOf("server");
   if (flags.leaderElect) log.info("--leader-elect is not needed: every copy serves");
   const metrics = new ServerMetrics();
-  const client = new KubeClient(
-    loadClusterConfig(flags.kubeconfig, kubeEnvironment()),
-    (request) => metrics.countApiRequest(request),
-  );
+  const client = new KubeClient(loadClusterConfig(flags.kubeconfig, kubeEnvironment()), {
+    onRequest: (request) => metrics.countApiRequest(request),
+    limit: rateLimitOf(flags),
+  });
   const server = await startServer({
     client,
     bindAddress: flags.serverBindAddress,

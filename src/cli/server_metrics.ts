@@ -2,6 +2,7 @@
 import { Counter, Histogram, Registry } from "prom-client";
 import type { RequestReport as ApiRequestReport } from "../kube/mod.ts";
 import type { CallerResult, RequestReport } from "../server/mod.ts";
+import { ApiRequestMetrics } from "./api_request_metrics.ts";
 
 export class ServerMetrics {
   readonly #registry = new Registry();
@@ -24,12 +25,7 @@ export class ServerMetrics {
     labelNames: ["result"],
     registers: [this.#registry],
   });
-  readonly #apiRequests = new Counter({
-    name: "rest_client_requests_total",
-    help: "Requests to the API server, by method and status code (0: no answer came).",
-    labelNames: ["method", "code"],
-    registers: [this.#registry],
-  });
+  readonly #apiRequests = new ApiRequestMetrics(this.#registry);
 
   get contentType(): string {
     return this.#registry.contentType;
@@ -49,7 +45,7 @@ export class ServerMetrics {
     this.#callers.inc({ result });
   }
 
-  countApiRequest({ method, code }: ApiRequestReport): void {
-    this.#apiRequests.inc({ method, code: String(code) });
+  countApiRequest(report: ApiRequestReport): void {
+    this.#apiRequests.count(report);
   }
 }

@@ -1,6 +1,13 @@
 /** Workers that take keys from a queue and bring each to its goal. */
 import type { Logger } from "../lib/logger.ts";
+import { traced } from "../lib/trace.ts";
 import type { WorkQueue } from "./queue.ts";
+
+/** One pass that has ended. */
+export interface PassReport {
+  readonly failed: boolean;
+  readonly seconds: number;
+}
 
 export interface ControllerOptions {
   readonly queue: WorkQueue;
@@ -9,8 +16,7 @@ export interface ControllerOptions {
   /** Keys worked on at once. */
   readonly workers: number;
   readonly log: Logger;
-  /** Told of every pass, with its duration in s. */
-  readonly onPass?: (pass: { readonly failed: boolean; readonly seconds: number }) => void;
+  readonly onPass?: (pass: PassReport) => void;
 }
 
 /** Works until the queue is closed and the last pass has ended. Never rejects. */
@@ -24,12 +30,14 @@ async function runWorker(
   for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
     const startedAt = performance.now();
     let failed = false;
-    try {
-      await reconcile(key);
-    } catch (error) {
-      failed = true;
-      log.warning("Could not reconcile; trying again", { key, error: String(error) });
-    }
+    await traced("reconcile", { key }, async () => {
+      try {
+        await reconcile(key);
+      } catch (error) {
+        failed = true;
+        log.warning("Could not reconcile; trying again", { error: String(error) });
+      }
+    });
     queue.done(key, failed);
     onPass({ failed, seconds: (performance.now() - startedAt) / 1000 });
   }

@@ -12,15 +12,31 @@ export const RETRY_BACKOFF: BackoffPolicy = {
 /** Longest wait after a failure during which the key was added, in ms. */
 const CHANGED_WAIT_MAX_MS = 1000;
 
+/** Told of what happens to keys; for metrics. Times in s. */
+export interface QueueObserver {
+  /** A key has come in that was not there. */
+  onAdd(): void;
+  /** A worker has taken a key that waited for so long. */
+  onTake(waitedSeconds: number): void;
+  /** A worker has ended its work on a key. */
+  onDone(workedSeconds: number): void;
+  /** A key whose work failed comes again. */
+  onRetry(): void;
+}
+
+const NOBODY: QueueObserver = { onAdd() {}, onTake() {}, onDone() {}, onRetry() {} };
+
 /**
  * First in, first out, so that no key starves another. Only keys are kept: whoever takes one reads the
  * rest of the world anew. A key added while it is being worked on comes again afterwards.
  */
 export class WorkQueue {
   readonly #backoff: BackoffPolicy;
-  /** Keys ready to be taken, oldest first (a Set keeps the order of insertion). */
-  readonly #ready = new Set<string>();
-  readonly #working = new Set<string>();
+  readonly #observer: QueueObserver;
+  /** Keys ready to be taken and since when, in ms, oldest first (a Map keeps the order of insertion). */
+  readonly #ready = new Map<string, number>();
+  /** Keys that are worked on, and since when, in ms. */
+  readonly #working = new Map<string, number>();
   /** Keys added while they were worked on. */
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { readonly stop: () => void; readonly dueAt: number }>();
@@ -28,13 +44,19 @@ export class WorkQueue {
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
 
-  constructor(backoff: BackoffPolicy = RETRY_BACKOFF) {
+  constructor(backoff: BackoffPolicy = RETRY_BACKOFF, observer: QueueObserver = NOBODY) {
     this.#backoff = backoff;
+    this.#observer = observer;
   }
 
   /** Keys that wait, without those that wait for their time. */
   get size(): number {
     return this.#ready.size;
+  }
+
+  /** For how long each key has been worked on that is worked on now, in s. */
+  workingSeconds(): number[] {
+    return [...this.#working.values()].map(secondsSince);
   }
 
   add(key: string): void {
@@ -44,9 +66,11 @@ export class WorkQueue {
       this.#again.add(key);
       return;
     }
+    if (this.#ready.has(key)) return;
+    this.#observer.onAdd();
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#ready.add(key);
-    else taker(this.#take(key));
+    if (taker === undefined) this.#ready.set(key, performance.now());
+    else taker(this.#take(key, performance.now()));
   }
 
   /** Adds `key` when `ms` have gone by, unless it is added sooner. The earlier of two times counts. */
@@ -60,10 +84,11 @@ export class WorkQueue {
 
   /** The next key, once there is one; undefined after {@link close}. Each needs its {@link done}. */
   next(): Promise<string | undefined> {
-    const [key] = this.#ready;
-    if (key !== undefined) {
+    const [first] = this.#ready;
+    if (first !== undefined) {
+      const [key, since] = first;
       this.#ready.delete(key);
-      return Promise.resolve(this.#take(key));
+      return Promise.resolve(this.#take(key, since));
     }
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
@@ -75,6 +100,7 @@ export class WorkQueue {
    * the failure that has changed.
    */
   done(key: string, failed: boolean): void {
+    this.#observer.onDone(secondsSince(this.#working.get(key) ?? performance.now()));
     this.#working.delete(key);
     const failures = failed ? (this.#failures.get(key) ?? 0) + 1 : 0;
     if (failed) this.#failures.set(key, failures);
@@ -84,6 +110,7 @@ export class WorkQueue {
       if (changed) this.add(key);
       return;
     }
+    this.#observer.onRetry();
     const waitMs = backoffMs(this.#backoff, failures);
     this.addAfter(key, changed ? Math.min(waitMs, CHANGED_WAIT_MAX_MS) : waitMs);
   }
@@ -96,8 +123,9 @@ export class WorkQueue {
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  #take(key: string): string {
-    this.#working.add(key);
+  #take(key: string, since: number): string {
+    this.#observer.onTake(secondsSince(since));
+    this.#working.set(key, performance.now());
     return key;
   }
 
@@ -105,4 +133,8 @@ export class WorkQueue {
     this.#timers.get(key)?.stop();
     this.#timers.delete(key);
   }
+}
+
+function secondsSince(ms: number): number {
+  return (performance.now() - ms) / 1000;
 }

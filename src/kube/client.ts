@@ -4,6 +4,7 @@ import { linesOf } from "../lib/lines.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
 import { listPath, objectPath, queryOf } from "./paths.ts";
+import { type RateLimit, TokenBucket } from "./rate_limit.ts";
 import { apiVersionOf, type Resource } from "./resources.ts";
 import type { DeleteOptions, KubeList, KubeObject, ObjectKey, Status } from "./types.ts";
 
@@ -68,6 +69,14 @@ const PATCH_TYPES = {
 export interface RequestReport {
   readonly method: string;
   readonly code: number;
+  /** Host and port of the API server. */
+  readonly host: string;
+}
+
+export interface ClientOptions {
+  readonly onRequest?: (report: RequestReport) => void;
+  /** Of all requests together; absent: none, the API server itself says when it is too much. */
+  readonly limit?: RateLimit | undefined;
 }
 
 /**
@@ -77,11 +86,15 @@ export interface RequestReport {
 export class KubeClient {
   readonly config: ClusterConfig;
   readonly #http: Deno.HttpClient;
+  readonly #host: string;
   readonly #onRequest: (report: RequestReport) => void;
+  readonly #bucket: TokenBucket | undefined;
 
-  constructor(config: ClusterConfig, onRequest: (report: RequestReport) => void = () => {}) {
+  constructor(config: ClusterConfig, options: ClientOptions = {}) {
     this.config = config;
-    this.#onRequest = onRequest;
+    this.#host = new URL(config.server).host;
+    this.#onRequest = options.onRequest ?? (() => {});
+    this.#bucket = options.limit && new TokenBucket(options.limit);
     this.#http = Deno.createHttpClient({
       http1: true,
       http2: false,
@@ -218,6 +231,7 @@ export class KubeClient {
     body?: unknown,
     contentType = "application/json",
   ): Promise<T> {
+    await this.#takeTurn(method, path, signal);
     const deadline = startDeadline(timeoutMs, signal);
     const text = body === undefined ? undefined : JSON.stringify(body);
     try {
@@ -244,6 +258,7 @@ export class KubeClient {
    * ends the reading by `signal` itself, as {@link linesOf} does.
    */
   async stream(path: string, signal: AbortSignal): Promise<Response> {
+    await this.#takeTurn("GET", path, signal);
     const response = await this.#fetch("GET", path, signal);
     if (!response.ok) throw await apiErrorOf(response, path);
     return response;
@@ -252,6 +267,13 @@ export class KubeClient {
   /** Ends every connection. */
   close(): void {
     this.#http.close();
+  }
+
+  /** Waits until our own limit lets a request go out; a request's time begins after that. */
+  async #takeTurn(method: string, path: string, signal: AbortSignal | undefined): Promise<void> {
+    const waitMs = this.#bucket?.take() ?? 0;
+    if (waitMs > 0) await sleep(waitMs, signal);
+    if (signal?.aborted) throw connectionError(method, path, signal.reason);
   }
 
   async #fetch(
@@ -285,7 +307,7 @@ export class KubeClient {
       }
       throw error;
     } finally {
-      this.#onRequest({ method, code });
+      this.#onRequest({ method, code, host: this.#host });
     }
   }
 }

@@ -142,13 +142,33 @@ Deno.test("KubeClient reports each request with its code, 0 when no answer came"
   const reports: unknown[] = [];
   const client = new KubeClient(
     { server: `http://127.0.0.1:${server.addr.port}`, namespace: "default" },
-    (report) => void reports.push(report),
+    { onRequest: (report) => void reports.push(report) },
   );
+  const host = `127.0.0.1:${server.addr.port}`;
   await rejects(client.get(PODS, KEY), ApiError);
   await server.shutdown();
   await rejects(client.delete(PODS, KEY), ConnectionError);
   client.close();
-  deepStrictEqual(reports, [{ method: "GET", code: 404 }, { method: "DELETE", code: 0 }]);
+  deepStrictEqual(reports, [
+    { method: "GET", code: 404, host },
+    { method: "DELETE", code: 0, host },
+  ]);
+});
+
+Deno.test("KubeClient with a limit sends no more requests than that", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => Response.json(aPod("pong")),
+  );
+  const client = new KubeClient(
+    { server: `http://127.0.0.1:${server.addr.port}`, namespace: "default" },
+    { limit: { perSecond: 20, burst: 2 } },
+  );
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: 5 }, () => client.get(PODS, KEY)));
+  ok(performance.now() - startedAt >= 149, "three of five have waited for 50 ms each");
+  client.close();
+  await server.shutdown();
 });
 
 Deno.test.each<{ when: string; answer: () => Response; error: Record<string, unknown> }>([

@@ -6,6 +6,7 @@ export * from "./errors.ts";
 export * from "./kubeconfig.ts";
 export * from "./leader.ts";
 export * from "./paths.ts";
+export type { RateLimit } from "./rate_limit.ts";
 export * from "./reflector.ts";
 export * from "./resources.ts";
 export * from "./types.ts";

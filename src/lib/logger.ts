@@ -1,4 +1,5 @@
 /** Structured logs on standard error, one line each: JSON for machines, text for people. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   ansiColorFormatter,
   configure,
@@ -29,6 +30,8 @@ export async function startLogging(
     : (record: LogRecord) => withFields(formatter, record);
   await reset();
   await configure({
+    // For the fields of the work that a line comes from: `trace.ts`.
+    contextLocalStorage: new AsyncLocalStorage(),
     sinks: { stderr: (record) => void Deno.stderr.writeSync(encode(write(record))) },
     loggers: [
       { category: [], sinks: ["stderr"], lowestLevel: level },

@@ -83,7 +83,9 @@ class World {
           }),
         now: () => this.api.now,
         events,
+        log: loggerOf("operator"),
         signal: new AbortController().signal,
+        onStart: () => {},
         again: () => {},
       });
     } catch (error) {

@@ -1,6 +1,12 @@
 /** The operator: starts a job's coordinator, follows it, and cleans up. */
-import { AGGREGATOR_CONFIGS, DIJOBS, GROUP_SELECTOR } from "../api/mod.ts";
-import { runController, WorkQueue } from "../controller/mod.ts";
+import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS, GROUP_SELECTOR } from "../api/mod.ts";
+import {
+  type PassReport,
+  type QueueObserver,
+  RETRY_BACKOFF,
+  runController,
+  WorkQueue,
+} from "../controller/mod.ts";
 import {
   isNotFound,
   keyOf,
@@ -16,6 +22,7 @@ import {
   SERVICES,
 } from "../kube/mod.ts";
 import type { BackoffPolicy } from "../lib/backoff.ts";
+import type { HealthCheck } from "../lib/health.ts";
 import type { Logger } from "../lib/logger.ts";
 import { EventRecorder } from "./events.ts";
 import { reconcileJob } from "./reconcile.ts";
@@ -30,20 +37,26 @@ export interface OperatorOptions {
   readonly aggregatorConfig: ObjectKey;
   /** Jobs worked on at once. */
   readonly workers: number;
+  /** Grace of the pods that go at a job's end, in s; absent: each pod's own. */
+  readonly cleanupGraceSeconds?: number | undefined;
   readonly log: Logger;
   readonly now?: () => number;
   /** Waits before a failed coordinator is started again; default: 10 s doubling to 6 min. */
   readonly restartBackoff?: BackoffPolicy;
   /** Resolves when this process may write: it leads, or there is no election. Absent: at once. */
   readonly mayWork?: Promise<void>;
-  readonly onPass?: (pass: { readonly failed: boolean; readonly seconds: number }) => void;
+  readonly onPass?: (pass: PassReport) => void;
+  /** Told when a job runs for the first time, with the time since it was submitted, in s. */
+  readonly onStart?: (seconds: number) => void;
+  readonly queueObserver?: QueueObserver;
 }
 
 export interface RunningOperator {
-  /** True once the caches are filled. */
-  readonly isReady: () => boolean;
-  /** Keys that wait for a worker. */
-  readonly queueSize: () => number;
+  /** What has to hold before the operator can do its work: a filled cache of each kind. */
+  readonly checks: readonly HealthCheck[];
+  readonly queue: Pick<WorkQueue, "size" | "workingSeconds">;
+  /** The jobs as they are known, for metrics. */
+  readonly jobs: () => Iterable<DIJob>;
   /** Ends the watches, and the passes at work, cutting off their requests after `graceMs`. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -55,7 +68,7 @@ const STOP_GRACE_MS = 5000;
 export function startOperator(options: OperatorOptions): RunningOperator {
   const { client, log, now = Date.now, mayWork = Promise.resolve() } = options;
   const caches = buildCaches();
-  const queue = new WorkQueue();
+  const queue = new WorkQueue(RETRY_BACKOFF, options.queueObserver);
   const events = new EventRecorder(client, now, log);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -86,7 +99,10 @@ export function startOperator(options: OperatorOptions): RunningOperator {
     follow(caches.services, SERVICES, trimService, jobKeyOf, GROUP_SELECTOR),
   ];
 
-  const isReady = () => Object.values(caches).every(({ isFilled }) => isFilled);
+  const checks = Object.entries(caches).map(([name, cache]) => ({
+    name: `cache-${name}`,
+    failure: () => (cache.isFilled ? undefined : `${name} have not all been read yet`),
+  }));
   const readAggregatorConfig = async () => {
     try {
       return await client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig, {
@@ -118,7 +134,10 @@ export function startOperator(options: OperatorOptions): RunningOperator {
           readAggregatorConfig,
           now,
           events,
+          log,
           signal: cuttingOff.signal,
+          cleanupGraceSeconds: options.cleanupGraceSeconds,
+          onStart: options.onStart ?? (() => {}),
           again: (again, ms) => queue.addAfter(keyText(again), ms),
         }),
     });
@@ -126,8 +145,9 @@ export function startOperator(options: OperatorOptions): RunningOperator {
   const working = work();
 
   return {
-    isReady,
-    queueSize: () => queue.size,
+    checks,
+    queue,
+    jobs: () => caches.jobs.values(),
     async stop(graceMs = STOP_GRACE_MS) {
       stopping.abort();
       queue.close();

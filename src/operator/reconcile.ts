@@ -22,6 +22,7 @@ import {
   type Service,
   SERVICES,
 } from "../kube/mod.ts";
+import type { Logger } from "../lib/logger.ts";
 import { buildService } from "../replicas/mod.ts";
 import { type EventRecorder, type JobEvent, statusEvent } from "./events.ts";
 import { type Action, planJob, type PlanOptions } from "./plan.ts";
@@ -51,8 +52,13 @@ export interface ReconcileDeps {
   readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
   readonly now: () => number;
   readonly events: EventRecorder;
+  readonly log: Logger;
   /** Cuts off every request when the operator must end at once. */
   readonly signal: AbortSignal;
+  /** Grace of pods that are taken away, in s; absent: each pod's own. */
+  readonly cleanupGraceSeconds?: number | undefined;
+  /** Told when a job runs for the first time, with the time since it was submitted, in s. */
+  readonly onStart: (seconds: number) => void;
   /** Asks for another pass over this job after that many ms. */
   readonly again: (key: ObjectKey, ms: number) => void;
 }
@@ -233,12 +239,15 @@ async function deleteOwn<T extends Pod | Service>(
   resource: Resource<T>,
   object: T,
   job: DIJob,
-  { client, events, signal }: ReconcileDeps,
+  { client, events, signal, cleanupGraceSeconds }: ReconcileDeps,
 ): Promise<void> {
   const what = resource.kind === PODS.kind ? "pod" : "service";
   const { uid = "" } = object.metadata;
+  const grace = what === "pod" && cleanupGraceSeconds !== undefined
+    ? { gracePeriodSeconds: cleanupGraceSeconds }
+    : {};
   try {
-    await client.delete(resource, keyOf(object), { preconditions: { uid }, signal });
+    await client.delete(resource, keyOf(object), { preconditions: { uid }, ...grace, signal });
     events.record(job, removed(what, object));
   } catch (error) {
     // Not there any more, or a namesake of another uid: either way the one meant is gone.
@@ -256,8 +265,18 @@ async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps)
     signal: deps.signal,
   });
   deps.caches.jobs.observe(trimJob(written));
+  if (status.phase !== job.status?.phase) deps.log.info("Phase reached", { phase: status.phase });
+  if (startsFirst(status, job.status)) {
+    const createdAtMs = Date.parse(job.metadata.creationTimestamp ?? "");
+    deps.onStart(Math.max(0, deps.now() - createdAtMs) / 1000);
+  }
   const event = statusEvent(status, job.status);
   if (event !== undefined) deps.events.record(job, event);
+}
+
+function startsFirst(after: DIJobStatus, before: DIJobStatus | undefined): boolean {
+  return after.phase === "Running" &&
+    !before?.conditions?.some(({ type }) => type === "Running");
 }
 
 type Written = "pod" | "service";

@@ -51,7 +51,9 @@ class Stage {
         readAggregatorConfig: () => Promise.resolve(undefined),
         now: () => this.api.now,
         events,
+        log: loggerOf("operator"),
         signal: new AbortController().signal,
+        onStart: () => {},
         again: (_key, ms) => void this.again.push(ms),
       });
     } finally {

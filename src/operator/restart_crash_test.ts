@@ -58,7 +58,9 @@ class World {
       readAggregatorConfig: () => client.get(AGGREGATOR_CONFIGS, CONFIG_KEY),
       now: () => api.now,
       events,
+      log: loggerOf("operator"),
       signal: SIGNAL,
+      onStart: () => {},
       again: () => {},
     }).catch((error) => {
       if (!isDead) throw error;

@@ -1,9 +1,18 @@
 /** What happens on the paths of the allocation API. */
 import { AllocationError } from "../allocation/mod.ts";
 import type { DIJob } from "../api/mod.ts";
+import { keyOf, keyText } from "../kube/mod.ts";
 import { startDeadline } from "../lib/abort.ts";
 import type { RequestOrigin } from "../lib/listen.ts";
-import { errorAnswer, NOTHING_DONE, type ReplicaSet, streamed, successAnswer } from "./answers.ts";
+import { traced } from "../lib/trace.ts";
+import {
+  errorAnswer,
+  NOTHING_DONE,
+  type ReplicaSet,
+  streamed,
+  successAnswer,
+  textOf,
+} from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Caller, CallerGuard, Verb } from "./caller.ts";
 import { performAddition, planAddition } from "./create.ts";
@@ -80,13 +89,19 @@ export async function dispatch(
   // Taken before the work: one that is first looked at afterwards does not tell.
   const { signal } = request;
   const caller = { address, authorization: request.headers.get("authorization") };
-  try {
-    const answer = await handler.serve({ request, caller, sent, isGone: () => signal.aborted });
-    // Only of a streamed answer it is known when the connection has it.
-    return request.method === "GET" ? answer : await streamed(answer);
-  } catch (error) {
-    return errorAnswer(error, handler.emptyData, log);
-  }
+  const { method } = request;
+  return await traced("allocate", { method }, async () => {
+    try {
+      const answer = await handler.serve({ request, caller, sent, isGone: () => signal.aborted });
+      // Only of a streamed answer it is known when the connection has it.
+      return method === "GET" ? answer : await streamed(answer);
+    } catch (error) {
+      const answer = errorAnswer(error, handler.emptyData, log);
+      const level = method === "GET" ? "debug" : "info"; // Many clients look every second.
+      log[level]("Refused a request", { status: answer.status, error: textOf(error) });
+      return answer;
+    }
+  });
 }
 
 /** GET, POST and DELETE of `/replicas`. */
@@ -141,7 +156,9 @@ export function buildFailedHandlers(options: ReplicaRouteOptions): Handlers {
         const work = async (signal: AbortSignal) => {
           const { job } = await passOwner(options, caller, "update", body, signal);
           requireUnfinished(job);
-          return await replaceFailed(deps, job, body, signal);
+          const replaced = await replaceFailed(deps, job, body, signal);
+          logDone("Replaced failed replicas", job, replaced, deps);
+          return replaced;
         };
         return successAnswer("successfully recreate replicas", await inTime(count, deps, work));
       },
@@ -160,13 +177,15 @@ async function add(
   const owner = await passOwner(options, call.caller, "create", body, signal);
   requireUnfinished(owner.job);
   if (isNothing(body)) return nothingOf(body);
-  return await ledger.serve({
+  const added = await ledger.serve({
     identity: identityOf(call.request, owner, body),
     plan: () => planAddition(deps, owner.job, body, limits.maxReplicasPerCall, signal),
     perform: (task) => performAddition(deps, owner.job, body, task),
     isGone: call.isGone,
     sent: call.sent,
   }, signal);
+  logDone("Added replicas", owner.job, added, deps);
+  return added;
 }
 
 async function removeOnce(
@@ -180,16 +199,28 @@ async function removeOnce(
   if (isNothing(body)) return nothingOf(body);
   let planned: RecordedWork | undefined;
   try {
-    return await options.ledger.serve({
+    const removed = await options.ledger.serve({
       identity: identityOf(call.request, owner, body),
       plan: async () => planned = await remover.plan(owner.job, body, signal),
       perform: (task) => remover.perform(owner.job, body, task),
       isGone: call.isGone,
       sent: call.sent,
     }, signal);
+    logDone("Took replicas back", owner.job, removed, options.deps);
+    return removed;
   } finally {
     if (planned !== undefined) remover.release(planned);
   }
+}
+
+function logDone(
+  what: string,
+  job: DIJob,
+  { collectors, learners }: ReplicaSet,
+  { log }: WriteDeps,
+): void {
+  const counts = { collectors: collectors?.length ?? 0, learners: learners?.length ?? 0 };
+  log.info(what, { key: keyText(keyOf(job)), ...counts });
 }
 
 /** The job of the pod that a request names, if its caller may ask for that. */
