@@ -20,11 +20,21 @@ export const REPLICA_STATUS_KEYS = [
 ] as const;
 export type ReplicaStatusKey = typeof REPLICA_STATUS_KEYS[number];
 
+/** Most replicas of a role that a job can be started with. */
+const REPLICAS_MAX = 10_000;
+
 /** Whoever reconciles a job that names nobody. */
 export const OWN_MANAGER = `${GROUP}/${CONTROLLER_NAME}`;
 const MANAGER_PATTERN =
   /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const REPLICA = z.object({ template: POD_TEMPLATE });
+/** A role that the coordinator asks the server for. */
+const WORKER = z.object({
+  replicas: z.int32().min(0).max(REPLICAS_MAX).default(0).describe(
+    "How many are started before the coordinator, without its asking: JOB-ROLE-0, JOB-ROLE-1, …",
+  ),
+  template: POD_TEMPLATE,
+});
 
 export const DIJOB_SPEC = z.object({
   group: z.string().optional().describe("Free text for the user's own sorting; nothing reads it."),
@@ -53,8 +63,8 @@ export const DIJOB_SPEC = z.object({
       "controller. Cannot be changed.",
   ),
   coordinator: REPLICA.describe("Hands out the work; the job ends when it ends."),
-  collector: REPLICA.optional().describe("Simulates and gathers data."),
-  learner: REPLICA.optional().describe("Trains."),
+  collector: WORKER.optional().describe("Simulates and gathers data."),
+  learner: WORKER.optional().describe("Trains."),
 }).describe("What the user wants.");
 
 export const REPLICA_COUNTS = z.object({
@@ -109,6 +119,11 @@ export const DIJOBS: Resource<DIJob> = {
   plural: "dijobs",
   namespaced: true,
 };
+
+/** True for a job that another controller reconciles. */
+export function isManagedElsewhere({ spec }: DIJob): boolean {
+  return spec.managedBy !== undefined && spec.managedBy !== OWN_MANAGER;
+}
 
 /** Finished is for ever: nothing is started for the job again. */
 export function isFinished(phase: Phase | undefined): phase is "Succeeded" | "Failed" {

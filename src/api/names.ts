@@ -21,7 +21,7 @@ export const DDP_ROLE_LABEL = "ddp-learner-type";
 export const CONTROLLER_NAME = "di-operator";
 /** What pods and services are watched by, so that cost follows ours and not the cluster's. */
 export const GROUP_SELECTOR = `${LABEL.group}=${GROUP}`;
-/** Annotation of a coordinator: how often the job's coordinator had been started again when it was made. */
+/** Annotation of what the operator makes: how often the job's coordinator had been started again by then. */
 export const RESTART_ANNOTATION = `${GROUP}/restart`;
 /** Annotation of a replica made in place of a failed one: the uid of the pod it replaces. */
 export const REPLACES_ANNOTATION = `${GROUP}/replaces`;

@@ -76,6 +76,7 @@ class World {
         client,
         caches: this.#caches,
         plan: { serverAddress: "di-server.di-system:8080", restartBackoff: RESTART_BACKOFF },
+        checkTemplates: () => Promise.resolve(undefined),
         readAggregatorConfig: () =>
           client.get(AGGREGATOR_CONFIGS, {
             namespace: "di-system",

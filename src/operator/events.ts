@@ -9,6 +9,7 @@ import {
   type KubeClient,
 } from "../kube/mod.ts";
 import type { Logger } from "../lib/logger.ts";
+import { ACCEPTED } from "./status.ts";
 
 /** As DI-orchestrator v0.1.0 signs its events. */
 const SOURCE = "di-orchestrator";
@@ -27,11 +28,30 @@ export interface JobEvent {
   readonly identity?: string;
 }
 
+/** What is to be said of a status that follows another one. */
+export function statusEvents(
+  after: DIJobStatus,
+  before: DIJobStatus | undefined,
+): JobEvent[] {
+  return [phaseEvent(after, before), refusalEvent(after, before)]
+    .filter((event) => event !== undefined);
+}
+
+/** Templates that the API server would not take, or for another reason than before. */
+function refusalEvent(after: DIJobStatus, before: DIJobStatus | undefined): JobEvent | undefined {
+  const [now, then] = [after, before].map((status) =>
+    status?.conditions?.find(({ type }) => type === ACCEPTED)
+  );
+  if (now?.status !== "False" || now.message === then?.message) return undefined;
+  const { reason = "", message = "" } = now;
+  return { type: "Warning", reason, message };
+}
+
 /**
- * What is to be said of a status that follows another one: a phase that is newly reached, or a coordinator
- * that is started again. Running has no event: the pods have theirs.
+ * A phase that is newly reached, or a coordinator that is started again. Running has no event: the pods
+ * have theirs.
  */
-export function statusEvent(
+function phaseEvent(
   after: DIJobStatus,
   before: DIJobStatus | undefined,
 ): JobEvent | undefined {

@@ -4,7 +4,7 @@ import { type Meddler, MemoryApi, MemoryClient } from "../../tests/support/memor
 import type { DIJobStatus, Phase } from "../api/mod.ts";
 import { ApiError, EVENTS } from "../kube/mod.ts";
 import { loggerOf } from "../lib/logger.ts";
-import { buildEvent, EventRecorder, type JobEvent, statusEvent } from "./events.ts";
+import { buildEvent, EventRecorder, type JobEvent, statusEvents } from "./events.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0, 999);
 const JOB = aJob("pong", { version: "42" });
@@ -70,6 +70,16 @@ function aStatus(phase: Phase, more: DIJobStatus = {}): DIJobStatus {
   return { phase, startTime: START, conditions: [condition], ...more };
 }
 
+function withRefusal(status: DIJobStatus, message: string): DIJobStatus {
+  const refusal = {
+    type: "Accepted",
+    status: "False" as const,
+    reason: "InvalidTemplate",
+    message,
+  };
+  return { ...status, conditions: [...status.conditions ?? [], refusal] };
+}
+
 Deno.test.each<{ what: string; before?: DIJobStatus; after: DIJobStatus; event?: JobEvent }>([
   {
     what: "a new job",
@@ -99,8 +109,25 @@ Deno.test.each<{ what: string; before?: DIJobStatus; after: DIJobStatus; event?:
     }),
     event: { type: "Warning", reason: "CoordinatorFailed", message: "Restart 2: x" },
   },
-])("statusEvent() tells of $what", ({ before, after, event }) => {
-  deepStrictEqual(statusEvent(after, before), event);
+  {
+    what: "templates that are not accepted, beside the phase",
+    after: withRefusal(aStatus("Created"), "no image"),
+    event: { type: "Warning", reason: "InvalidTemplate", message: "no image" },
+    before: aStatus("Created"),
+  },
+  {
+    what: "templates that are still not accepted",
+    before: withRefusal(aStatus("Created"), "no image"),
+    after: withRefusal(aStatus("Created"), "no image"),
+  },
+  {
+    what: "templates that are not accepted for another reason",
+    before: withRefusal(aStatus("Created"), "no image"),
+    after: withRefusal(aStatus("Created"), "no command"),
+    event: { type: "Warning", reason: "InvalidTemplate", message: "no command" },
+  },
+])("statusEvents() tells of $what", ({ before, after, event }) => {
+  deepStrictEqual(statusEvents(after, before), event === undefined ? [] : [event]);
 });
 
 Deno.test("EventRecorder tells the same news once, however often it is recorded", async () => {

@@ -28,6 +28,7 @@ import { EventRecorder } from "./events.ts";
 import { reconcileJob } from "./reconcile.ts";
 import { buildCaches, jobKeyOf, trimJob, trimPod, trimService } from "./snapshot.ts";
 import { RESTART_BACKOFF } from "./stage.ts";
+import { TemplateChecker } from "./templates.ts";
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -113,6 +114,7 @@ export function startOperator(options: OperatorOptions): RunningOperator {
       throw error;
     }
   };
+  const templates = new TemplateChecker(client, options.serverAddress, now);
   const work = async () => {
     const filled = Object.values(caches).map((cache) => cache.filled);
     await Promise.race([Promise.all([...filled, mayWork]), aborted(signal)]);
@@ -132,6 +134,7 @@ export function startOperator(options: OperatorOptions): RunningOperator {
             restartBackoff: options.restartBackoff ?? RESTART_BACKOFF,
           },
           readAggregatorConfig,
+          checkTemplates: (job) => templates.check(job, cuttingOff.signal),
           now,
           events,
           log,

@@ -1,5 +1,5 @@
 /** The operator's decisions: one snapshot in, writes out. */
-import { type DIJob, type DIJobStatus, isFinished, OWN_MANAGER } from "../api/mod.ts";
+import { type DIJobStatus, isFinished, isManagedElsewhere } from "../api/mod.ts";
 import type { Pod, Service } from "../kube/mod.ts";
 import type { BackoffPolicy } from "../lib/backoff.ts";
 import { planCleanup, planRemoval } from "./cleanup.ts";
@@ -9,6 +9,7 @@ import { planServices } from "./services.ts";
 import type { JobSnapshot } from "./snapshot.ts";
 import { msToDeadline, type Stage, stageOf } from "./stage.ts";
 import { planStatus } from "./status.ts";
+import { REFUSAL_MS } from "./templates.ts";
 
 /** One write. Doing it twice is harmless: the names come from the job, not from chance. */
 export type Action =
@@ -71,6 +72,9 @@ function planWork(
     case "suspended":
     case "cleared":
       return { actions: planRemoval(snapshot), ...lookAgain(deadlineMs) };
+    case "refused":
+      // A mended template comes by the watch; a policy of the cluster that was mended does not.
+      return { actions: [], ...lookAgain(Math.min(REFUSAL_MS, deadlineMs)) };
     case "backedOff":
       return { actions: [], ...lookAgain(Math.min(stage.ms, deadlineMs)) };
     default: {
@@ -85,10 +89,6 @@ function planWork(
       return { actions, ...lookAgain(Math.min(againInMs, deadlineMs)) };
     }
   }
-}
-
-function isManagedElsewhere({ spec }: DIJob): boolean {
-  return spec.managedBy !== undefined && spec.managedBy !== OWN_MANAGER;
 }
 
 function lookAgain(ms: number): { againInMs?: number } {

@@ -322,6 +322,61 @@ Deno.test("planJob() restores services of pods that may still be called", () => 
   strictEqual(found.againInMs, undefined);
 });
 
+Deno.test("planJob() makes the replicas that a job is started with, and its coordinator after them", () => {
+  const worker = { replicas: 2, template: aTemplate() };
+  const job = aJob("pong", { spec: { collector: worker, learner: { ...worker, replicas: 1 } } });
+  const first = ["pong-collector-0", "pong-collector-1", "pong-learner-0"];
+  deepStrictEqual(wordsOf(plan(job)), first.map((name) => `createReplica ${name}`));
+  const pods = first.map((name) => aPod(name, { ownedBy: job }));
+  deepStrictEqual(wordsOf(plan(job, { pods: pods.slice(0, 2) })), ["createReplica pong-learner-0"]);
+  deepStrictEqual(wordsOf(plan(job, { pods })), ["createReplica pong-coordinator"]);
+});
+
+Deno.test.each(
+  [
+    { when: "its coordinator is there", phase: "Created", pods: [coordinator()], makes: [] },
+    {
+      when: "its coordinator has run and is lost",
+      phase: "Running",
+      pods: [],
+      makes: ["createReplica pong-coordinator"],
+    },
+  ] as const,
+)("planJob() makes none that was given back when $when", ({ phase, pods, makes }) => {
+  const collector = { replicas: 2, template: aTemplate() };
+  deepStrictEqual(wordsOf(plan(aJob("pong", { phase, spec: { collector } }), { pods })), makes);
+});
+
+Deno.test("planJob() starts nothing while the templates are refused, says so, and looks again", () => {
+  const refused = { kind: "refused", message: "spec.learner.template: no" } as const;
+  const found = planJob({ ...aSnapshot(JOB), templates: refused }, {
+    serverAddress: SERVER,
+    restartBackoff: RESTART_BACKOFF,
+  });
+  const [accepted] = found.status?.conditions ?? [];
+  deepStrictEqual([found.actions, found.againInMs, found.status?.phase], [[], 60_000, "Created"]);
+  deepStrictEqual([accepted?.type, accepted?.status, accepted?.reason, accepted?.message], [
+    "Accepted",
+    "False",
+    "InvalidTemplate",
+    "spec.learner.template: no",
+  ]);
+});
+
+Deno.test("planJob() lets a job run on whose templates are refused after a change", () => {
+  const pods = [coordinator({ phase: "Running" })];
+  const refused = { kind: "refused", message: "no" } as const;
+  const { status, actions } = planJob({ ...aSnapshot(JOB, { pods }), templates: refused }, {
+    serverAddress: SERVER,
+    restartBackoff: RESTART_BACKOFF,
+  });
+  deepStrictEqual([status?.phase, status?.conditions?.[0]?.status, actions], [
+    "Running",
+    "False",
+    [],
+  ]);
+});
+
 Deno.test.each<{ ages: number[]; restored: number; againInMs: number | undefined }>([
   { ages: [0], restored: 0, againInMs: 2000 },
   { ages: [1999], restored: 0, againInMs: 1 },

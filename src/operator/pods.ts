@@ -1,13 +1,14 @@
-/** The pods that the operator itself keeps: coordinator and, where configured, the job's aggregator. */
+/** The pods that the operator makes: coordinator, the job's aggregator, and the replicas it is started with. */
 import {
   type AggregatorConfig,
   coordinatorName,
   type DIJob,
   isFinished,
   jobAggregatorName,
+  replicaName,
 } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
-import { addressOf, buildCoordinator, buildJobAggregator } from "../replicas/mod.ts";
+import { addressOf, buildCoordinator, buildJobAggregator, buildPod } from "../replicas/mod.ts";
 import { AGGREGATOR_VARIABLE, type JobSnapshot } from "./snapshot.ts";
 
 /**
@@ -24,7 +25,7 @@ export function needsAggregatorConfig({ job, pods }: JobSnapshot): boolean {
 }
 
 /**
- * The missing ones of coordinator and job aggregator. A pod that is on its way out still counts as
+ * The missing ones of coordinator, job aggregator and the replicas that the job is started with. A pod that is on its way out still counts as
  * there: its successor has the same name and must wait.
  */
 export function planPods(
@@ -39,7 +40,9 @@ export function planPods(
   const aggregator = wanted ? buildAggregator(job, aggregatorConfig, serverAddress) : undefined;
   const missing: Pod[] = [];
   if (aggregator !== undefined && jobAggregator(job, pods) === undefined) missing.push(aggregator);
-  if (coordinator === undefined) {
+  const first = coordinator === undefined ? planFirstReplicas(job, pods, serverAddress) : [];
+  missing.push(...first);
+  if (coordinator === undefined && first.length === 0) {
     missing.push(buildCoordinator(job, {
       serverAddress,
       restarts: job.status?.restarts ?? 0,
@@ -47,6 +50,26 @@ export function planPods(
     }));
   }
   return missing;
+}
+
+/**
+ * The missing ones of the replicas that the job is started with. They come before the coordinator: once
+ * that is there, what it gives back is not made again. Nor is it when a coordinator that ran is lost.
+ */
+function planFirstReplicas(job: DIJob, pods: readonly Pod[], serverAddress: string): Pod[] {
+  if (job.status?.phase === "Running") return [];
+  const present = new Set(pods.map(({ metadata }) => metadata.name));
+  return (["collector", "learner"] as const).flatMap((type) => {
+    const { replicas = 0, template } = job.spec[type] ?? {};
+    if (template === undefined) return [];
+    const names = Array.from(
+      { length: replicas },
+      (_, index) => replicaName(job.metadata.name ?? "", type, String(index)),
+    );
+    const restarts = job.status?.restarts ?? 0;
+    return names.filter((name) => !present.has(name))
+      .map((name) => buildPod({ job, type, name, template, serverAddress, restarts }));
+  });
 }
 
 function buildAggregator(

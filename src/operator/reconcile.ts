@@ -23,8 +23,9 @@ import {
   SERVICES,
 } from "../kube/mod.ts";
 import type { Logger } from "../lib/logger.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import { buildService } from "../replicas/mod.ts";
-import { type EventRecorder, type JobEvent, statusEvent } from "./events.ts";
+import { type EventRecorder, type JobEvent, statusEvents } from "./events.ts";
 import { type Action, planJob, type PlanOptions } from "./plan.ts";
 import { needsAggregatorConfig } from "./pods.ts";
 import {
@@ -32,11 +33,13 @@ import {
   isOwnedBy,
   type JobSnapshot,
   snapshotOf,
+  type TemplateVerdict,
   trimJob,
   trimPod,
   trimService,
 } from "./snapshot.ts";
 import { isSameStatus, withFailure, withoutFailure } from "./status.ts";
+import { needsTemplateCheck } from "./templates.ts";
 
 /** Garbage collection takes a moment, and its end is not worth a warning. */
 const PREDECESSOR_WAIT_MS = 500;
@@ -44,12 +47,17 @@ const PREDECESSOR_WAIT_MS = 500;
 /** Until the watch has told of a change that somebody else made, in ms. */
 const CHANGED_WAIT_MS = 1000;
 
+/** Writes of one pass that are at work at the same time: other jobs have theirs beside it. */
+const WRITES_AT_ONCE = 16;
+
 export interface ReconcileDeps {
   readonly client: KubeClient;
   readonly caches: Caches;
   readonly plan: PlanOptions;
   /** The one AggregatorConfig as it is now; undefined when there is none. */
   readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
+  /** What the API server says of the job's templates; undefined: that could not be found out. */
+  readonly checkTemplates: (job: DIJob) => Promise<TemplateVerdict | undefined>;
   readonly now: () => number;
   readonly events: EventRecorder;
   readonly log: Logger;
@@ -72,10 +80,11 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   let plan = planJob(cached, deps.plan);
   let failure: unknown;
   try {
-    if (needsAggregatorConfig(cached)) {
-      const aggregatorConfig = await deps.readAggregatorConfig();
-      plan = planJob({ ...cached, aggregatorConfig }, deps.plan);
-    }
+    const [aggregatorConfig, templates] = await Promise.all([
+      needsAggregatorConfig(cached) ? deps.readAggregatorConfig() : undefined,
+      needsTemplateCheck(cached) ? deps.checkTemplates(job) : undefined,
+    ]);
+    plan = planJob({ ...cached, aggregatorConfig, templates }, deps.plan);
     await applyAll(plan.actions, job, deps);
   } catch (error) {
     failure = error;
@@ -90,15 +99,21 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
 }
 
-/** Does all of them at once, and throws the first failure when all have ended. */
+/**
+ * Does them, several at once, and throws the first failure at the end. One that fails does not keep back the
+ * others; but where as many have failed as are done at once, the next ones are likely to fail as well.
+ */
 async function applyAll(
   actions: readonly Action[],
   job: DIJob,
   deps: ReconcileDeps,
 ): Promise<void> {
-  const results = await Promise.allSettled(actions.map((action) => apply(action, job, deps)));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  const failures: unknown[] = [];
+  await mapLimited(actions, WRITES_AT_ONCE, async (action) => {
+    if (failures.length >= WRITES_AT_ONCE) return;
+    await apply(action, job, deps).catch((error: unknown) => void failures.push(error));
+  });
+  if (failures.length > 0) throw failures[0];
 }
 
 /**
@@ -270,8 +285,7 @@ async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps)
     const createdAtMs = Date.parse(job.metadata.creationTimestamp ?? "");
     deps.onStart(Math.max(0, deps.now() - createdAtMs) / 1000);
   }
-  const event = statusEvent(status, job.status);
-  if (event !== undefined) deps.events.record(job, event);
+  for (const event of statusEvents(status, job.status)) deps.events.record(job, event);
 }
 
 function startsFirst(after: DIJobStatus, before: DIJobStatus | undefined): boolean {

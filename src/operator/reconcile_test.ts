@@ -49,6 +49,8 @@ class Stage {
         caches: this.caches,
         plan: { serverAddress: "di-server.di-system:8080", restartBackoff: RESTART_BACKOFF },
         readAggregatorConfig: () => Promise.resolve(undefined),
+
+        checkTemplates: () => Promise.resolve(undefined),
         now: () => this.api.now,
         events,
         log: loggerOf("operator"),

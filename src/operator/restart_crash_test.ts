@@ -56,6 +56,8 @@ class World {
       caches,
       plan: { serverAddress: "di-server.di-system:8080", restartBackoff: RESTART_BACKOFF },
       readAggregatorConfig: () => client.get(AGGREGATOR_CONFIGS, CONFIG_KEY),
+
+      checkTemplates: () => Promise.resolve(undefined),
       now: () => api.now,
       events,
       log: loggerOf("operator"),

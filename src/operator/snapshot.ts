@@ -21,6 +21,11 @@ import {
 } from "../kube/mod.ts";
 import { isOfType, isShareVariable, trimContainerStatus } from "../replicas/mod.ts";
 
+export type TemplateVerdict =
+  | { readonly kind: "accepted" }
+  /** With the fields that are wrong, by their place in the DIJob. */
+  | { readonly kind: "refused"; readonly message: string };
+
 /** What the caches knew about one DIJob. Shared with the reflectors, so never written to. */
 export interface JobSnapshot {
   readonly job: DIJob;
@@ -33,6 +38,8 @@ export interface JobSnapshot {
   readonly services: ReadonlyMap<string, Service>;
   /** The cluster's aggregator configuration; read only when a pod is missing, `undefined` otherwise. */
   readonly aggregatorConfig: AggregatorConfig | undefined;
+  /** What the API server says of the job's templates; undefined where that is not known, or not asked. */
+  readonly templates?: TemplateVerdict | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
 }

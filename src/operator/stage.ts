@@ -8,6 +8,8 @@ import type { JobSnapshot } from "./snapshot.ts";
 export type Stage =
   /** The pods that it should have are made, and its phase is what its coordinator says. */
   | { readonly kind: "underWay" }
+  /** It has no coordinator, and the API server would not take the pods of its templates. */
+  | { readonly kind: "refused" }
   /** It shall have no pods. */
   | { readonly kind: "suspended" }
   /** It has been active for longer than it may. */
@@ -29,25 +31,34 @@ export const RESTART_BACKOFF: BackoffPolicy = {
 
 /** The first that applies. */
 export function stageOf(snapshot: JobSnapshot, backoff: BackoffPolicy): Stage {
-  const { job, pods, now } = snapshot;
-  const { spec, status = {} } = job;
-  if (spec.suspend) return { kind: "suspended" };
+  const { job, now } = snapshot;
+  if (job.spec.suspend) return { kind: "suspended" };
   if (msToDeadline(job, now) <= 0) return { kind: "expired" };
-  if (status.phase === "Suspended") {
-    return { kind: pods.length > 0 ? "cleared" : "underWay" };
-  }
-  const restarts = status.restarts ?? 0;
   const coordinator = coordinatorOf(snapshot);
-  const isLastTry = coordinator === undefined ? restarts > 0 : restartsAt(coordinator) < restarts;
-  if (isLastTry) {
-    if (pods.length > 0) return { kind: "cleared" };
-    const ms = timeOf(status.lastFailureTime) + backoffMs(backoff, restarts) - now;
-    return ms > 0 ? { kind: "backedOff", ms } : { kind: "underWay" };
+  if (isToBeCleared(snapshot)) return { kind: "cleared" };
+  const { restarts = 0, lastFailureTime, phase } = job.status ?? {};
+  if (coordinator === undefined) {
+    const isRetry = restarts > 0 && phase !== "Suspended";
+    const ms = isRetry ? timeOf(lastFailureTime) + backoffMs(backoff, restarts) - now : 0;
+    if (ms > 0) return { kind: "backedOff", ms };
+    return { kind: snapshot.templates?.kind === "refused" ? "refused" : "underWay" };
   }
-  const mayRestart = restarts < (spec.backoffLimit ?? 0);
-  return coordinator !== undefined && mayRestart && workStateOf(coordinator) === "failed"
+  const mayRestart = restarts < (job.spec.backoffLimit ?? 0);
+  return mayRestart && workStateOf(coordinator) === "failed"
     ? { kind: "retried", coordinator }
     : { kind: "underWay" };
+}
+
+/** True while pods are there from before the job was suspended, or of a try before the one that is due. */
+function isToBeCleared(snapshot: JobSnapshot): boolean {
+  const { job: { status = {} }, pods } = snapshot;
+  if (status.phase === "Suspended") return pods.length > 0;
+  const { restarts = 0 } = status;
+  const coordinator = coordinatorOf(snapshot);
+  // What a coordinator has asked for goes with it; what it is to find was made for its try.
+  return coordinator === undefined
+    ? pods.some((pod) => restartsAt(pod) < restarts)
+    : restartsAt(coordinator) < restarts;
 }
 
 /** Until the job has been active for too long, in ms; Infinity for one without a limit. */

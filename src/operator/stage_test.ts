@@ -57,6 +57,13 @@ function aCoordinator(
   return pod;
 }
 
+/** A replica that the job was started with. */
+function aReplicaOfTry(restarts: number): Pod {
+  const pod = aPod(`pong-collector-${restarts}`, { ownedBy: OWNER, phase: "Running" });
+  pod.metadata.annotations = { [RESTART_ANNOTATION]: String(restarts) };
+  return pod;
+}
+
 const COLLECTOR = aPod("pong-collector-a", { ownedBy: OWNER, phase: "Running" });
 const LEAVING = aPod("pong-collector-b", { ownedBy: OWNER, phase: "Running", deleting: true });
 const RUNNING: DIJobStatus = { phase: "Running", startTime: CREATED_AT };
@@ -109,6 +116,18 @@ Deno.test.each<World & { when: string; kind: string }>([
     when: "the coordinator of a later try is gone and replicas are there",
     status: { phase: "Running", restarts: 1, lastFailureTime: AT },
     pods: [COLLECTOR],
+    kind: "cleared",
+  },
+  {
+    when: "replicas of the try that is due are there, and its coordinator is not yet",
+    status: { phase: "Created", restarts: 1, lastFailureTime: CREATED_AT },
+    pods: [aReplicaOfTry(1)],
+    kind: "underWay",
+  },
+  {
+    when: "replicas of the last try are there beside those of the one that is due",
+    status: { phase: "Created", restarts: 2, lastFailureTime: CREATED_AT },
+    pods: [aReplicaOfTry(2), aReplicaOfTry(1)],
     kind: "cleared",
   },
   {

@@ -31,6 +31,9 @@ const PROGRESSING = "Progressing";
 /** Reason of a job's failure when its time was up; as a Job of Kubernetes has it. */
 export const DEADLINE_REASON = "DeadlineExceeded";
 const RETRIED_REASON = "CoordinatorFailed";
+/** Condition that says whether the API server would take the pods of the templates. */
+export const ACCEPTED = "Accepted";
+export const INVALID_TEMPLATE = "InvalidTemplate";
 
 /** A phase, and what its condition and its event say of it. */
 interface Outcome {
@@ -44,7 +47,7 @@ export function planStatus(snapshot: JobSnapshot, stage: Stage): DIJobStatus {
   const { job, pods, now } = snapshot;
   const outcome = outcomeOf(snapshot, stage);
   const { phase } = outcome;
-  const before = job.status?.conditions ?? [];
+  const before = withConditions(job.status?.conditions ?? [], acceptedConditions(snapshot), now);
   const name = job.metadata.name ?? "";
   // Also the phases that nobody was there to see: what is left does not tell of an operator's crash.
   const missed = phasesBefore(phase).filter((past) => !before.some(({ type }) => type === past));
@@ -57,9 +60,7 @@ export function planStatus(snapshot: JobSnapshot, stage: Stage): DIJobStatus {
     ...kept,
     ...retryOf(job, stage, now),
     phase,
-    conditions: stage.kind === "retried"
-      ? setCondition(reached, retriedCondition(stage.coordinator), now)
-      : reached,
+    conditions: withConditions(reached, retriedConditions(stage), now),
     replicaStatus: settle(countReplicas(pods), phase, job),
     ...(job.metadata.generation !== undefined && { observedGeneration: job.metadata.generation }),
     ...timesOf(job, phase, now),
@@ -81,6 +82,7 @@ function outcomeOf(snapshot: JobSnapshot, stage: Stage): Outcome {
           `${job.spec.activeDeadlineSeconds} s`,
       };
     case "retried":
+    case "refused":
       return usualOutcome("Created", name);
     case "cleared":
     case "backedOff":
@@ -144,14 +146,37 @@ function retryOf({ status }: DIJob, stage: Stage, now: number): Partial<DIJobSta
     : {};
 }
 
-function retriedCondition(coordinator: Pod): PlannedCondition {
-  const why = failureTextOf(coordinator);
-  return {
+function retriedConditions(stage: Stage): PlannedCondition[] {
+  if (stage.kind !== "retried") return [];
+  const why = failureTextOf(stage.coordinator);
+  return [{
     type: "Running",
     status: "False",
     reason: RETRIED_REASON,
     message: why === undefined ? "the coordinator failed" : `the coordinator failed: ${why}`,
-  };
+  }];
+}
+
+/** What was found out about the templates in this pass. */
+function acceptedConditions({ templates, job }: JobSnapshot): PlannedCondition[] {
+  switch (templates?.kind) {
+    case undefined:
+      return [];
+    case "accepted":
+      return [{
+        type: ACCEPTED,
+        status: "True",
+        reason: "TemplatesAccepted",
+        message: `the API server takes the pods of DIJob ${job.metadata.name}`,
+      }];
+    case "refused":
+      return [{
+        type: ACCEPTED,
+        status: "False",
+        reason: INVALID_TEMPLATE,
+        message: templates.message,
+      }];
+  }
 }
 
 /** When the job was taken up, and when it ended. A suspended job has not been taken up. */
@@ -251,6 +276,14 @@ function withPhase(
 }
 
 type PlannedCondition = Omit<Condition, "lastUpdateTime" | "lastTransitionTime">;
+
+function withConditions(
+  conditions: readonly Condition[],
+  more: readonly PlannedCondition[],
+  now: number,
+): Condition[] {
+  return more.reduce((all, each) => setCondition(all, each, now), [...conditions]);
+}
 
 /** Puts a condition in the place of the one of its type, or at the end. Times move only with content. */
 function setCondition(

@@ -41,6 +41,8 @@ export interface PodOrder {
   /** Set as requests and limits of `di-container`, over the template's. */
   readonly resources?: Resources;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** How often the job's coordinator had been started again; for what the operator makes. */
+  readonly restarts?: number;
   /** Added after the usual variables. */
   readonly env?: readonly EnvVar[];
   /** What a ddp learner has of its learner, and the stored aggregator that it goes with. */
@@ -80,7 +82,12 @@ export function buildPod(order: PodOrder): Pod {
   if (priorityClassName) spec.priorityClassName = priorityClassName;
   const volumes = volumesOf(job, given);
   if (volumes.length > 0) spec.volumes = volumes;
-  const annotations = { ...template.metadata?.annotations, ...order.annotations };
+  const { restarts = 0 } = order;
+  const annotations = {
+    ...template.metadata?.annotations,
+    ...order.annotations,
+    ...(restarts > 0 && { [RESTART_ANNOTATION]: String(restarts) }),
+  };
   const metadata: ObjectMeta = {
     name,
     namespace,
@@ -116,7 +123,7 @@ export function buildCoordinator(
     name,
     template,
     serverAddress,
-    ...(restarts > 0 && { annotations: { [RESTART_ANNOTATION]: String(restarts) } }),
+    restarts,
     env: [
       { name: "KUBERNETES_COORDINATOR_URL", value: address },
       ...(aggregatorAddress === undefined
@@ -135,7 +142,8 @@ export function buildJobAggregator(
   serverAddress: string,
 ): Pod {
   const name = jobAggregatorName(job.metadata.name ?? "");
-  return buildPod({ job, type: "aggregator", name, template, serverAddress });
+  const restarts = job.status?.restarts ?? 0;
+  return buildPod({ job, type: "aggregator", name, template, serverAddress, restarts });
 }
 
 /** The labels that are ours; they win over a template's. */

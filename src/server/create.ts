@@ -19,7 +19,7 @@ import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
 import type { Task } from "./ledger.ts";
 import { addressOfReplica } from "./list.ts";
 import { isMadeFor, makeReplica } from "./make.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import type { JobReference, RecordedWork } from "./records.ts";
 import type { ScaleRequest } from "./requests.ts";
 import { deletePod, GROUPS_AT_ONCE, type WriteDeps, WRITES_AT_ONCE } from "./writes.ts";

@@ -6,7 +6,7 @@ import { addressOf, gpuAddressesOf, isOfType, replicaTypeOf } from "../replicas/
 import type { ReplicaSet } from "./answers.ts";
 import type { Caller, CallerGuard } from "./caller.ts";
 import { findJobOf, findOwner, unknownJob } from "./owner.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import type { ReplicaQuery } from "./requests.ts";
 import { type ClusterView, coordinatorsIn, podsOwnedBy } from "./view.ts";
 

@@ -11,7 +11,7 @@ import {
 import { type DIJob, GROUP, replicaName } from "../api/mod.ts";
 import type { Pod, PodTemplateSpec } from "../kube/mod.ts";
 import { buildPod } from "../replicas/mod.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import { createReplica, MEMBERS_AT_ONCE, type WriteDeps } from "./writes.ts";
 
 /** Annotation of a replica: the call that it was made for. */

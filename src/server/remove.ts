@@ -6,7 +6,7 @@ import { publishedPorts, replicaTypeOf } from "../replicas/mod.ts";
 import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
 import { referenceTo } from "./create.ts";
 import type { Task } from "./ledger.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import { type RecordedWork, type Victim, victimOf } from "./records.ts";
 import type { ScaleRequest } from "./requests.ts";
 import { podsOfJob } from "./view.ts";

@@ -20,7 +20,7 @@ import { dealGpus, readAggregatorTemplate } from "./create.ts";
 import { addressOfReplica } from "./list.ts";
 import { makeMembers } from "./make.ts";
 import { unknownPod } from "./owner.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import type { FailedRequest } from "./requests.ts";
 import { podsOfJob } from "./view.ts";
 import {

@@ -4,7 +4,7 @@ import { sleep } from "../lib/abort.ts";
 import { textOf } from "./answers.ts";
 import { HeldRecord } from "./held_record.ts";
 import type { LedgerOptions, RequestLedger } from "./ledger.ts";
-import { mapLimited } from "./parallel.ts";
+import { mapLimited } from "../lib/parallel.ts";
 import { readRecord, RECORD_SELECTOR, type RequestRecord } from "./records.ts";
 
 const SWEEP_EVERY_MS = 10_000;

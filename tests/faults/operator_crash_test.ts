@@ -130,7 +130,7 @@ Deno.test("a job's life comes to the same whatever befalls the operator at any w
   const clean = await live(cluster(), Infinity, "cutBefore");
   deepStrictEqual(clean.outcome, {
     phase: "Succeeded",
-    conditions: ["Created=False", "Running=False", "Succeeded=True"],
+    conditions: ["Accepted=True", "Created=False", "Running=False", "Succeeded=True"],
     replicaStatus: {
       Aggregator: { succeeded: 1 },
       Collector: {},

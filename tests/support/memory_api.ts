@@ -156,7 +156,12 @@ export class MemoryApi {
 
 /** What happens to a request instead of its answer: nothing, or an error that is thrown. */
 export type Meddler = (
-  request: { readonly method: string; readonly path: string; readonly timeoutMs: number },
+  request: {
+    readonly method: string;
+    readonly path: string;
+    readonly body: unknown;
+    readonly timeoutMs: number;
+  },
   /** Does what was asked for. */
   act: () => unknown,
 ) => unknown;
@@ -190,7 +195,7 @@ export class MemoryClient extends KubeClient {
       return answer;
     };
     // The one cast: as with a real server, the caller knows what it asked for.
-    return await this.#meddle({ method, path, timeoutMs }, act) as T;
+    return await this.#meddle({ method, path, body, timeoutMs }, act) as T;
   }
 }
 
