@@ -4,12 +4,12 @@ import { type DIJob, DIJOBS, type DIJobSpec } from "../../src/api/mod.ts";
 import { EVENTS, type Pod, PODS, type PodTemplateSpec, SERVICES } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
 import { type RunningOperator, startOperator } from "../../src/operator/mod.ts";
-import { type RunningServer } from "../../src/server/mod.ts";
+import type { RunningServer } from "../../src/server/mod.ts";
 import { startTestServer, untilReady } from "../support/allocation_story.ts";
 import { aContainer, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
 import { shellJob } from "../support/shell_job.ts";
-import { SERVER_ADDRESS } from "../support/story.ts";
+import { readExample, SERVER_ADDRESS, startNode } from "../support/story.ts";
 import { createNamespace, useTestCluster } from "../support/test_cluster.ts";
 
 const cluster = useTestCluster();
@@ -193,4 +193,50 @@ Deno.test("a coordinator that starts again finds fresh replicas", WITH_OPERATOR,
   }, WAIT);
   deepStrictEqual(await start.podNames(), names);
   strictEqual((await start.job()).status?.restarts, 1);
+});
+
+Deno.test(
+  "a scheduler's name and a pod group reach the pods as the templates have them",
+  WITH_OPERATOR,
+  async () => {
+    const [gang] = await readExample("di-gang-dijob.yaml") as DIJob[];
+    const start = await Start.submit(gang?.spec ?? {});
+    const collectors = [0, 1, 2, 3].map((index) => `start-collector-${index}`);
+    await start.until([...collectors, "start-coordinator"]);
+    const found = (await start.pods()).map(({ metadata, spec }) => [
+      spec?.schedulerName,
+      metadata.annotations?.["scheduling.k8s.io/group-name"],
+    ]);
+    deepStrictEqual(found, found.map(() => ["volcano", "dijob-gang"]));
+  },
+);
+
+/** Whether the example's processes can run here. */
+function hasPython(): boolean {
+  try {
+    return new Deno.Command("python3", { args: ["--version"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("a job whose replicas are started with it needs no server (where there is Python)", {
+  ...WITH_OPERATOR,
+  ignore: !hasPython(),
+}, async () => {
+  const [example] = await readExample("di-replicas-dijob.yaml") as DIJob[];
+  const node = await startNode(cluster(), "node-job-start", "127.0.0.1:1");
+  try {
+    const start = await Start.submit(example?.spec ?? {});
+    await eventually("its end", async () => (await start.job()).status?.phase === "Succeeded", {
+      timeoutMs: 60_000,
+    });
+    await eventually(
+      "the end of its collectors",
+      async () => (await start.podNames()).join() === "start-coordinator",
+      WAIT,
+    );
+  } finally {
+    await node.stop();
+  }
 });
