@@ -119,7 +119,8 @@ async function outcomeOf(test: TestCluster, submitted: DIJob): Promise<Outcome> 
     conditions: (job.status?.conditions ?? [])
       // A write that failed and was done later leaves word of it; that is not part of the outcome.
       .filter(({ type }) => type !== "Progressing")
-      .map(({ type, status }) => `${type}=${status}`),
+      .map(({ type, status }) => `${type}=${status}`)
+      .sort(), // a list by type: its order tells when each was first said
     replicaStatus: job.status?.replicaStatus,
     pods: pods.map(({ metadata }: Pod) => metadata.name ?? "").sort(),
     services,
