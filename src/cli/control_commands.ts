@@ -39,6 +39,13 @@ export interface OperatorFlags extends CommonFlags, ClientFlags, AggregatorFlags
   readonly maxConcurrentReconciles: number;
   readonly cleanPodGracePeriod?: number;
 }
+export interface WebhookFlags extends LogFlags {
+  readonly webhookBindAddress: string;
+  readonly certDir: string;
+  readonly metricsBindAddress: string;
+  readonly healthProbeBindAddress: string;
+  readonly leaderElect: boolean;
+}
 export interface ServerFlags extends CommonFlags, ClientFlags, AggregatorFlags {
   readonly serverBindAddress: string;
   readonly metricsBindAddress: string;
@@ -51,22 +58,12 @@ export interface ServerFlags extends CommonFlags, ClientFlags, AggregatorFlags {
   readonly serverAddress: string;
 }
 
-/** Adds `operator` and `server`. */
+/** Adds `operator`, `server` and `webhook`. */
 export function addControlCommands(program: Command, context: CommandContext): void {
-  const operator = program.command("operator")
-    .description("start the coordinators of DIJobs, follow them, clean up after them")
-    .option(
-      "--metrics-bind-address <address>",
-      "Prometheus metrics; 0: none",
-      parseOptionalAddress,
-      ":8080",
-    )
-    .option(
-      "--health-probe-bind-address <address>",
-      "/healthz and /readyz; 0: none",
-      parseOptionalAddress,
-      ":8081",
-    )
+  const operator = addProbeFlags(
+    program.command("operator")
+      .description("start the coordinators of DIJobs, follow them, clean up after them"),
+  )
     .addOption(booleanFlag("--leader-elect [bool]", "of several copies, let one work", false))
     .option(
       "--leader-election-namespace <name>",
@@ -118,6 +115,42 @@ export function addControlCommands(program: Command, context: CommandContext): v
   addServerAddress(addAggregatorFlags(addClientFlags(addCommonFlags(server))))
     .action(async (flags: ServerFlags) =>
       (await import("./run_server.ts")).runServer(flags, context)
+    );
+
+  const webhook = addProbeFlags(
+    program.command("webhook")
+      .description("fill in and check DIJobs at admission; the CRDs alone do it as well"),
+  )
+    .option("--webhook-bind-address <address>", "where to listen", parseAddress, ":9443")
+    .option(
+      "--cert-dir <folder>",
+      "folder with tls.crt and tls.key; it may fill later, and change",
+      "/tmp/k8s-webhook-server/serving-certs",
+    )
+    .addOption(
+      booleanFlag("--leader-elect [bool]", "accepted and not needed: every copy serves", false),
+    );
+  // It needs no API server; of old it was given one all the same.
+  addCommonFlags(webhook)
+    .action(async (flags: WebhookFlags) =>
+      (await import("./run_webhook.ts")).runWebhook(flags, context)
+    );
+}
+
+/** Where a process says how it is. */
+function addProbeFlags(command: Command): Command {
+  return command
+    .option(
+      "--metrics-bind-address <address>",
+      "Prometheus metrics; 0: none",
+      parseOptionalAddress,
+      ":8080",
+    )
+    .option(
+      "--health-probe-bind-address <address>",
+      "/healthz and /readyz; 0: none",
+      parseOptionalAddress,
+      ":8081",
     );
 }
 

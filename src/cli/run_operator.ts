@@ -1,11 +1,10 @@
 /** The `operator` process: client, endpoints, election, and the operator itself. */
 import { KubeClient, loadClusterConfig, type RequestReport, runElection } from "../kube/mod.ts";
-import { answerHealth, type HealthCheck } from "../lib/health.ts";
-import { startListener } from "../lib/listen.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startOperator } from "../operator/mod.ts";
 import { logSettingsOf, type OperatorFlags, rateLimitOf } from "./control_commands.ts";
 import { OperatorMetrics } from "./operator_metrics.ts";
+import { startProbes } from "./probes.ts";
 import {
   type CommandContext,
   CommandFailure,
@@ -14,7 +13,6 @@ import {
   untilAborted,
 } from "./process.ts";
 
-const PING: HealthCheck = { name: "ping", failure: () => undefined };
 /** Name of the Lease; as in DI-orchestrator v0.1.0. */
 const ELECTION_ID = "12841a5d.opendilab.org";
 
@@ -61,20 +59,7 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
     queueObserver: metrics.queueObserver,
   });
   metrics.watch(operator);
-  const probes = async (request: Request) => {
-    const url = new URL(request.url);
-    if (url.pathname === "/metrics") {
-      return new Response(await metrics.text(), {
-        headers: { "content-type": metrics.contentType },
-      });
-    }
-    return answerHealth(url, "/healthz", [PING]) ??
-      answerHealth(url, "/readyz", [PING, ...operator.checks]) ??
-      new Response("404 page not found\n", { status: 404 });
-  };
-  const addresses = new Set([flags.healthProbeBindAddress, flags.metricsBindAddress]);
-  addresses.delete("0");
-  const listeners = [...addresses].map((address) => startListener(address, probes));
+  const probes = startProbes({ ...flags, metrics, checks: operator.checks });
 
   await dropPermissions();
 
@@ -83,7 +68,7 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   await operator.stop(end === "lost" ? 0 : undefined);
   // Given back only now: nobody may start before our last write is done.
   stopping.abort();
-  await Promise.all([election, ...listeners.map((listener) => listener.stop())]);
+  await Promise.all([election, ...probes.map((probe) => probe.stop())]);
   client.close();
   electionClient.close();
   if (end === "lost") {

@@ -1,9 +1,9 @@
 /** The `server` process. */
 import { KubeClient, loadClusterConfig } from "../kube/mod.ts";
-import { startListener } from "../lib/listen.ts";
 import { loggerOf, startLogging } from "../lib/logger.ts";
 import { startServer } from "../server/mod.ts";
 import { logSettingsOf, rateLimitOf, type ServerFlags } from "./control_commands.ts";
+import { startProbes } from "./probes.ts";
 import { type CommandContext, dropPermissions, kubeEnvironment, untilAborted } from "./process.ts";
 import { ServerMetrics } from "./server_metrics.ts";
 import { VERSION } from "./version.ts";
@@ -35,19 +35,10 @@ export async function runServer(
     onRequest: (request) => metrics.countRequest(request),
     onCallerCheck: (result) => metrics.countCaller(result),
   });
-  const listener = flags.metricsBindAddress === "0"
-    ? undefined
-    : startListener(flags.metricsBindAddress, async (request) => {
-      if (new URL(request.url).pathname !== "/metrics") {
-        return new Response("404 page not found\n", { status: 404 });
-      }
-      return new Response(await metrics.text(), {
-        headers: { "content-type": metrics.contentType },
-      });
-    });
+  const probes = startProbes({ metricsBindAddress: flags.metricsBindAddress, metrics });
   await dropPermissions();
   print(`SERVER=${server.url}`);
   await untilAborted(signal);
-  await Promise.all([server.stop(), listener?.stop()]);
+  await Promise.all([server.stop(), ...probes.map((probe) => probe.stop())]);
   client.close();
 }
