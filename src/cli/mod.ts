@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addClusterCommands } from "./cluster_commands.ts";
 import { addControlCommands } from "./control_commands.ts";
 import { normalizeArguments } from "./flags.ts";
+import { addInstallCommands } from "./install_commands.ts";
 import { addReplicaCommands } from "./replica_commands.ts";
 import { type CommandContext, CommandFailure } from "./process.ts";
 import { VERSION } from "./version.ts";
@@ -34,7 +35,9 @@ export async function runCommandLine(
 /** Known kinds of failure are one line; anything else is a bug, and its stack is wanted. */
 function printError(error: unknown): void {
   const known = error instanceof CommandFailure || (error instanceof Error &&
-    ["ListenError", "KubeconfigError", "ApiError", "ConnectionError"].includes(error.name));
+    ["ListenError", "KubeconfigError", "ApiError", "ConnectionError", "InstallError"].includes(
+      error.name,
+    ));
   const text = known ? error.message : error instanceof Error ? error.stack : String(error);
   Deno.stderr.writeSync(new TextEncoder().encode(`di-orchestrator: ${text}\n`));
 }
@@ -54,6 +57,7 @@ async function buildProgram(
   addControlCommands(program, context);
   addClusterCommands(program, context, setExitCode);
   addReplicaCommands(program, context);
+  addInstallCommands(program, context);
   const mock = program.command("mock").description("play one role of the sample job");
   if (wantsMock) (await import("./mock_commands.ts")).addMockRoles(mock, context, setExitCode);
   program.command("crds").description("print the custom resource definitions as YAML")

@@ -40,7 +40,8 @@ export async function createDefinition(client: KubeClient, definition: Definitio
   throw new ConnectionError(`${key.name} is not served after ${ESTABLISH_LIMIT_MS} ms`, undefined);
 }
 
-function isEstablished({ status }: Definition): boolean {
+/** True once the kind is served. */
+export function isEstablished({ status }: Definition): boolean {
   return status?.conditions?.some(({ type, status }) =>
     type === "Established" && status === "True"
   ) ?? false;

@@ -13,6 +13,8 @@ export interface ClusterConfig {
   readonly clientKeyPem?: string;
   /** The bearer token to send now; called for each request, since token files rotate. */
   readonly token?: () => string;
+  /** Name of the kubeconfig's context; absent inside a pod. */
+  readonly context?: string;
   /** The context's namespace, or `default`. */
   readonly namespace: string;
 }
@@ -142,6 +144,7 @@ export function parseKubeconfig(text: string, path: string): ClusterConfig {
     : undefined;
   return {
     server: cluster.server.replace(/\/+$/, ""),
+    context: name,
     namespace: context.namespace ?? "default",
     ...(caPem !== undefined && { caPem }),
     ...(clientCertPem !== undefined && clientKeyPem !== undefined &&

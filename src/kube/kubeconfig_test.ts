@@ -30,7 +30,7 @@ function configOf(text: string, path = "config"): Record<string, unknown> {
   return { ...config, ...(token !== undefined && { token: token() }) };
 }
 
-const SERVER = { server: "https://127.0.0.1:6443", namespace: "default" };
+const SERVER = { server: "https://127.0.0.1:6443", context: "here", namespace: "default" };
 const PEM = "-----BEGIN CERTIFICATE-----\n";
 
 Deno.test.each<{ what: string; parts: Parts; config: Record<string, unknown> }>([
@@ -79,7 +79,7 @@ Deno.test.each<{ what: string; parts: Parts; config: Record<string, unknown> }>(
         ],
       },
     },
-    config: { server: "https://right", namespace: "default" },
+    config: { server: "https://right", context: "there", namespace: "default" },
   },
 ])("parseKubeconfig() takes $what", ({ parts, config }) => {
   deepStrictEqual(configOf(aKubeconfig(parts)), config);

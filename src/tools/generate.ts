@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /** Writes what is made from other files, or with `--check` says what of it is not current. */
-import { parse, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { buildCrds } from "../api/mod.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -34,8 +34,13 @@ async function installation(made: Outputs): Promise<Outputs> {
   const head = generatedFrom(BASE) +
     "# The operator and the server with all that they need:\n" +
     "#   kubectl apply -f deploy/di-manager.yaml\n";
-  const plain = texts.map((text) => text.replace(generatedFrom("src/api"), ""));
-  return { "deploy/di-manager.yaml": head + plain.join("---\n") };
+  const plain = texts.map((text) => text.replace(generatedFrom("src/api"), "")).join("---\n");
+  // For the executable, which has no files beside it.
+  const objects = parseAllDocuments(plain).map((document) => document.toJS());
+  return {
+    "deploy/di-manager.yaml": head + plain,
+    "src/install/objects.json": `${JSON.stringify(objects, null, 2)}\n`,
+  };
 }
 
 const definitions = crds();

@@ -8,6 +8,7 @@ const ROOMS = [
   "operator",
   "webhook",
   "mock",
+  "install",
   "devcluster",
   "allocation",
   "controller",

@@ -1,0 +1,104 @@
+/** What has to hold before anything is written. */
+import { ApiError, type KubeClient, type KubeObject, listPath } from "../kube/mod.ts";
+import { InstallError, type Placed, titleOf } from "./objects.ts";
+
+/** The oldest minor whose CRDs have the rules (CEL) that ours are checked with. */
+export const OLDEST = { major: 1, minor: 29 };
+
+/** Refuses clusters that are too old. @returns The version, as `v1.36.3`. @throws {InstallError} */
+export async function requireVersion(client: KubeClient, signal: AbortSignal): Promise<string> {
+  const { major, minor, gitVersion } = await client.request<{
+    readonly major: string;
+    readonly minor: string;
+    readonly gitVersion: string;
+  }>("GET", "/version", { signal });
+  // Some distributions write the minor as `29+`.
+  const [is, least] = [[major, minor].map(parseFloat), [OLDEST.major, OLDEST.minor]] as const;
+  const [isMajor = 0, isMinor = 0] = is.map((part) => (Number.isNaN(part) ? 0 : part));
+  if (isMajor > least[0] || (isMajor === least[0] && isMinor >= least[1])) return gitVersion;
+  throw new InstallError(
+    `The cluster is Kubernetes ${gitVersion}; needed is ${least.join(".")} or later`,
+  );
+}
+
+export type Verb = "get" | "create" | "patch" | "delete";
+
+interface Review extends KubeObject {
+  readonly spec: unknown;
+  readonly status?: { readonly allowed: boolean };
+}
+
+/** Asks for each kind whether we may; throws with all that we may not. @throws {InstallError} */
+export async function requireRights(
+  client: KubeClient,
+  parts: readonly Placed[],
+  verbs: readonly Verb[],
+  signal: AbortSignal,
+): Promise<void> {
+  const questions = new Map<string, Record<string, string>>();
+  for (const { part, resource: { group, plural: resource, namespaced } } of parts) {
+    const namespace = namespaced ? part.metadata.namespace ?? "" : "";
+    for (const verb of verbs) {
+      const name = `${verb} ${resource}${group && `.${group}`}`;
+      const place = namespaced ? ` in namespace ${namespace}` : "";
+      questions.set(name + place, { verb, group, resource, ...(namespaced && { namespace }) });
+    }
+  }
+  const answers = await Promise.all(
+    [...questions].map(async ([title, resourceAttributes]) => {
+      const review: Review = {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SelfSubjectAccessReview",
+        metadata: {},
+        spec: { resourceAttributes },
+      };
+      const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+      const { status } = await client.request<Review>("POST", path, { signal }, review);
+      return { title, isAllowed: status?.allowed === true };
+    }),
+  );
+  const missing = answers.filter(({ isAllowed }) => !isAllowed).map(({ title }) => title);
+  if (missing.length === 0) return;
+  throw new InstallError(`You have no right to:\n${missing.map((each) => `  ${each}`).join("\n")}`);
+}
+
+/**
+ * Lets the API server look at what can be looked at before anything is there: that no role gives more
+ * than we have ourselves, for one. Nothing is stored.
+ *
+ * @throws {InstallError} With all that it refuses.
+ */
+export async function rehearse(
+  client: KubeClient,
+  parts: readonly Placed[],
+  write: (placed: Placed, dryRun: boolean) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const there = new Set(await existingNamespaces(client, signal));
+  const possible = parts.filter(({ part, resource }) =>
+    !resource.namespaced || there.has(part.metadata.namespace ?? "")
+  );
+  const refusals = await Promise.all(possible.map(async (placed) => {
+    try {
+      await write(placed, true);
+      return [];
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return [`  ${titleOf(placed.part)}: ${error.message}`];
+    }
+  }));
+  if (refusals.flat().length === 0) return;
+  throw new InstallError(`The API server refuses:\n${refusals.flat().join("\n")}`);
+}
+
+async function existingNamespaces(client: KubeClient, signal: AbortSignal): Promise<string[]> {
+  const path = listPath({
+    group: "",
+    version: "v1",
+    kind: "Namespace",
+    plural: "namespaces",
+    namespaced: false,
+  });
+  const { items } = await client.request<{ items: KubeObject[] }>("GET", path, { signal });
+  return items.map(({ metadata }) => metadata.name ?? "");
+}

@@ -1,0 +1,144 @@
+/** Takes an installation back: what `deploy` has made, and nothing else. */
+import { type DIJob, DIJOBS } from "../api/mod.ts";
+import { isConflict, isNotFound, keyOf, keyText, type KubeClient } from "../kube/mod.ts";
+import { sleep } from "../lib/abort.ts";
+import { FIELD_MANAGER, MADE_ANNOTATION } from "./deploy.ts";
+import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
+import { requireRights } from "./preflight.ts";
+
+/** Longest time for jobs, and then for parts, to be gone, in ms. */
+const GONE_LIMIT_MS = 120_000;
+const POLL_MS = 500;
+
+export interface UndeployOptions {
+  readonly client: KubeClient;
+  readonly parts: readonly Part[];
+  /** Also while there are jobs: they are deleted first. */
+  readonly deleteJobs: boolean;
+  readonly print: (line: string) => void;
+  /** Asked once all checks have passed and nothing has been deleted yet. */
+  readonly confirm: (plan: UndeployPlan) => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+export interface UndeployPlan {
+  readonly remove: readonly string[];
+  /** There, and not made by `deploy`. */
+  readonly keep: readonly string[];
+  readonly jobs: readonly string[];
+}
+
+/**
+ * Deletes the parts that `deploy` has made, last ones first.
+ *
+ * @returns False when it was not confirmed.
+ * @throws {InstallError} While there are jobs, unless told to delete them; without the rights.
+ */
+export async function undeploy(options: UndeployOptions): Promise<boolean> {
+  const { client, parts, print, signal } = options;
+  const { placed } = await placeParts(client, parts, signal);
+  await requireRights(client, placed, ["get", "delete"], signal);
+  const there = (await Promise.all(placed.map(async (each) => ({
+    each,
+    held: await read(client, each, signal),
+  })))).filter(({ held }) => held !== undefined);
+  const isOurs = (held: Part | undefined) =>
+    held?.metadata.annotations?.[MADE_ANNOTATION] === FIELD_MANAGER;
+  const ours = there.filter(({ held }) => isOurs(held)).reverse();
+  const keep = there.filter(({ held }) => !isOurs(held)).map(({ each }) => titleOf(each.part));
+
+  const takesJobs = ours.some(({ each }) => each.part.kind === "CustomResourceDefinition");
+  const jobs = takesJobs ? await listJobs(client, signal) : [];
+  const names = jobs.map((job) => keyText(keyOf(job)));
+  if (names.length > 0 && !options.deleteJobs) {
+    throw new InstallError(
+      `There are ${names.length} DIJobs, which would go with their definition ` +
+        `(${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}): ` +
+        "delete them first, or give --delete-jobs",
+    );
+  }
+  const remove = ours.map(({ each }) => titleOf(each.part));
+  if (!await options.confirm({ remove, keep, jobs: names })) return false;
+
+  await deleteJobs(jobs, options);
+  for (const { each: { part, resource }, held } of ours) {
+    const uid = held?.metadata.uid ?? "";
+    try {
+      await client.delete(resource, keyOfPart(part), {
+        preconditions: { uid },
+        propagationPolicy: "Background",
+        signal,
+      });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+    print(`${titleOf(part)} deleted`);
+  }
+  await untilGone("the parts of the installation", signal, async () => {
+    const left = await Promise.all(ours.map(async ({ each, held }) => {
+      const now = await read(client, each, signal);
+      return now?.metadata.uid === held?.metadata.uid ? [titleOf(each.part)] : [];
+    }));
+    return left.flat();
+  });
+  return true;
+}
+
+async function read(
+  client: KubeClient,
+  { part, resource }: Placed,
+  signal: AbortSignal,
+): Promise<Part | undefined> {
+  try {
+    return await client.get(resource, keyOfPart(part), { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function listJobs(client: KubeClient, signal: AbortSignal): Promise<DIJob[]> {
+  try {
+    return (await client.list(DIJOBS, { signal })).items;
+  } catch (error) {
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+}
+
+/** Deletes the jobs and waits, while the operator's pods and garbage collection are still there. */
+async function deleteJobs(
+  jobs: readonly DIJob[],
+  { client, print, signal }: UndeployOptions,
+): Promise<void> {
+  for (const job of jobs) {
+    try {
+      await client.delete(DIJOBS, keyOf(job), { propagationPolicy: "Background", signal });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    print(`DIJob ${keyText(keyOf(job))} deleted`);
+  }
+  if (jobs.length === 0) return;
+  await untilGone("the DIJobs", signal, async () => {
+    const { items } = await client.list(DIJOBS, { signal });
+    return items.map((job) => keyText(keyOf(job)));
+  });
+}
+
+async function untilGone(
+  what: string,
+  signal: AbortSignal,
+  look: () => Promise<readonly string[]>,
+): Promise<void> {
+  const end = performance.now() + GONE_LIMIT_MS;
+  for (let left = await look(); left.length > 0; left = await look()) {
+    signal.throwIfAborted();
+    if (performance.now() > end) {
+      throw new InstallError(
+        `After ${GONE_LIMIT_MS / 1000} s ${what} are still there: ${left.join(", ")}`,
+      );
+    }
+    await sleep(POLL_MS, signal);
+  }
+}
