@@ -6,8 +6,11 @@ COPY --from=deno /deno /usr/local/bin/deno
 WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY src/ src/
-RUN deno task bundle \
- && deno compile --no-check --allow-net --allow-read --allow-env --allow-sys --allow-write --allow-run \
+RUN deno task bundle
+# Deno looks at these when it compiles, not when the executable starts: docs/observability.md.
+ARG OTEL_DENO=false
+ARG OTEL_DENO_CONSOLE=ignore
+RUN deno compile --no-check --allow-net --allow-read --allow-env --allow-sys --allow-write --allow-run \
       --output /di-orchestrator dist/di-orchestrator.js
 
 FROM gcr.io/distroless/cc-debian12:nonroot

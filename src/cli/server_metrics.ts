@@ -1,7 +1,7 @@
 /** The server's Prometheus metrics. */
 import { Counter, Histogram, Registry } from "prom-client";
 import type { RequestReport as ApiRequestReport } from "../kube/mod.ts";
-import type { CallerResult, RequestReport } from "../server/mod.ts";
+import { CALLER_RESULTS, type CallerResult, type RequestReport } from "../server/mod.ts";
 import { ApiRequestMetrics } from "./api_request_metrics.ts";
 
 export class ServerMetrics {
@@ -10,6 +10,12 @@ export class ServerMetrics {
     name: "di_allocation_requests_total",
     help: "Answered requests, by path, method and status code.",
     labelNames: ["path", "method", "code"],
+    registers: [this.#registry],
+  });
+  readonly #deferred = new Counter({
+    name: "di_allocation_deferred_total",
+    help: "Requests answered 200 with success false: the caller shall ask again.",
+    labelNames: ["path", "method"],
     registers: [this.#registry],
   });
   readonly #seconds = new Histogram({
@@ -27,6 +33,11 @@ export class ServerMetrics {
   });
   readonly #apiRequests = new ApiRequestMetrics(this.#registry);
 
+  constructor() {
+    // Rates need a zero to start from.
+    for (const result of CALLER_RESULTS) this.#callers.inc({ result }, 0);
+  }
+
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -36,8 +47,9 @@ export class ServerMetrics {
     return this.#registry.metrics();
   }
 
-  countRequest({ path, method, code, seconds }: RequestReport): void {
+  countRequest({ path, method, code, isDeferred, seconds }: RequestReport): void {
     this.#requests.inc({ path, method, code: String(code) });
+    this.#deferred.inc({ path, method }, isDeferred ? 1 : 0);
     this.#seconds.observe({ path, method }, seconds);
   }
 

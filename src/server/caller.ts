@@ -29,7 +29,8 @@ export interface Caller {
 }
 
 /** `trusted`: by its address. `authorized`: by its token. `refused`: neither. */
-export type CallerResult = "trusted" | "authorized" | "refused";
+export const CALLER_RESULTS = ["trusted", "authorized", "refused"] as const;
+export type CallerResult = typeof CALLER_RESULTS[number];
 
 /** How a caller passes, or why it does not. */
 type Verdict = Exclude<CallerResult, "refused"> | Refusal;

@@ -19,6 +19,8 @@ export interface RequestReport {
   /** One of the server's paths, or `other`. */
   readonly path: string;
   readonly code: number;
+  /** The answer is a 200 that asks the caller to come again. */
+  readonly isDeferred: boolean;
   readonly seconds: number;
 }
 
@@ -45,11 +47,12 @@ export function buildApp(options: AppOptions): Hono<AppEnvironment> {
   app.use(async (context, next) => {
     const startedAt = performance.now();
     await next();
-    const { method, path } = context.req;
+    const { req: { method, path }, res: { status, headers } } = context;
     onRequest({
       method: METHODS.includes(method) ? method : "other",
       path: PATHS.includes(path) ? path : "other",
-      code: context.res.status,
+      code: status,
+      isDeferred: headers.has("retry-after"),
       seconds: (performance.now() - startedAt) / 1000,
     });
   });

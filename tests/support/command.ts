@@ -21,8 +21,11 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** The words that start this project's program from the sources. */
 export const PROGRAM: readonly string[] = [Deno.execPath(), "run", "-A", "--quiet", MAIN];
 
-/** Starts a command with this project's folder as its own. */
-export function startCommand([command = "", ...args]: readonly string[]): RunningCommand {
+/** Starts a command with this project's folder as its own, and more variables than this process has. */
+export function startCommand(
+  [command = "", ...args]: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): RunningCommand {
   const child = new Deno.Command(command, {
     args,
     cwd: new URL("../../", import.meta.url),
@@ -30,7 +33,7 @@ export function startCommand([command = "", ...args]: readonly string[]): Runnin
     stdout: "piped",
     stderr: "piped",
     // Colours would stand between the words.
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...variables },
   }).spawn();
   const out = collect(child.stdout);
   const err = collect(child.stderr);
