@@ -18,7 +18,7 @@ import {
 import { endsBefore, endsWithin, sleep } from "../lib/abort.ts";
 import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
-import { isPassing, textOf, UnfinishedError } from "./answers.ts";
+import { failureOf, isPassing, textOf, UnfinishedError } from "./answers.ts";
 import { HeldRecord } from "./held_record.ts";
 import {
   buildRecord,
@@ -316,8 +316,10 @@ export class RequestLedger {
   async #takeBack(record: HeldRecord, error: unknown): Promise<void> {
     const { lifetime, undo, log } = this.#options;
     const cause = error instanceof UnfinishedError ? error.cause : error;
-    // What was deleted cannot be given back: whoever asks again has it finished.
-    if (record.work.kind === "remove" && isPassing(cause)) return await record.release(lifetime);
+    // What was deleted cannot be given back: whoever asks again, as `later` invites to, has it finished.
+    if (record.work.kind === "remove" && failureOf(cause) === "later") {
+      return await record.release(lifetime);
+    }
     for (let tries = 1;; tries++) {
       try {
         // Whoever has taken the work over may have answered it by now.

@@ -1,6 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { eventually } from "../../tests/support/eventually.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
+import { AllocationError } from "../allocation/mod.ts";
 import { ApiError, LEASES } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { loggerOf } from "../lib/logger.ts";
@@ -258,11 +259,15 @@ const REMOVAL: RecordedWork = {
   learners: [],
 };
 
-Deno.test("a DELETE that passing trouble cut short is finished by the next equal request", async () => {
+Deno.test.each([
+  { what: "an API server that is away", error: noAnswer() },
+  { what: "a refusal that passes", error: new ApiError(403, "Forbidden", "not now") },
+  { what: "a pod that keeps changing", error: new AllocationError("later", "keeps changing") },
+])("a DELETE that $what cut short is finished by the next equal request", async ({ error }) => {
   const api = new MemoryApi();
   const copy = new Copy(api);
   const order = { plan: () => Promise.resolve(REMOVAL) };
-  await rejects(copy.serve("", { ...order, perform: () => Promise.reject(noAnswer()) }));
+  await rejects(copy.serve("", { ...order, perform: () => Promise.reject(error) }));
   await copy.settled();
   let seen: unknown;
   const perform = ({ work, isResumed }: Task) => {
