@@ -121,8 +121,11 @@ Deno.test.each([
   await rejects(ask(pods, more), { name: "AllocationError", failure: "forbidden" });
 });
 
-Deno.test("a caller waits while the pod it says to be has no address", async () => {
-  await rejects(ask([aPodAt(NAMED, [])]), { name: "AllocationError", failure: "later" });
+Deno.test.each([
+  { who: "a caller" },
+  { who: "a caller with a bad token", authorization: "Bearer bad", meddle: refusals },
+])("$who waits while the pod it says to be has no address", async (more) => {
+  await rejects(ask([aPodAt(NAMED, [])], more), { name: "AllocationError", failure: "later" });
 });
 
 Deno.test("a stranger that asks again and again costs one look a second", async () => {
