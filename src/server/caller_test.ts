@@ -17,13 +17,14 @@ function aPodAt(name: string, ips: readonly string[], parts: PodParts = {}): Pod
   return { ...pod, status: { ...pod.status, podIPs: ips.map((ip) => ({ ip })) } };
 }
 
-/** Knows one token, `good`, whose user may do everything but delete. */
-const reviews: Meddler = ({ method, path }, act) => {
+/** Takes every token for that of a user who may do everything, or nothing. */
+const reviewsOf = (allowed: boolean): Meddler => ({ method, path }, act) => {
   if (method !== "POST") return act();
   return path.includes("tokenreviews")
     ? { metadata: {}, status: { authenticated: true, user: { username: "ann" } } }
-    : { metadata: {}, status: { allowed: true } };
+    : { metadata: {}, status: { allowed } };
 };
+const reviews = reviewsOf(true);
 const refusals: Meddler = ({ method }, act) =>
   method === "POST" ? { metadata: {}, status: { authenticated: false } } : act();
 
@@ -116,6 +117,12 @@ Deno.test.each([
     pods: [aPodAt(NAMED, ["10.0.0.8"])],
     authorization: "Bearer bad",
     meddle: refusals,
+  },
+  {
+    who: "a user without the right",
+    pods: [aPodAt(NAMED, ["10.0.0.8"])],
+    authorization: "Bearer good",
+    meddle: reviewsOf(false),
   },
 ])("$who is refused", async ({ pods, ...more }) => {
   await rejects(ask(pods, more), { name: "AllocationError", failure: "forbidden" });
