@@ -155,7 +155,7 @@ export class RequestLedger {
       await rest();
       // Only what is written down as answered is never taken back.
       await write({ state: "answered" });
-      void this.#handOver(record, order.isGone(), order.sent).finally(leave);
+      void this.#handOver(record, order).finally(leave);
       return value;
     } catch (error) {
       const after = this.#afterFailure(record, error, wasAnswered).finally(rest).finally(leave);
@@ -276,11 +276,12 @@ export class RequestLedger {
   }
 
   /** Takes the record away once its answer is sent, or leaves word that nobody took it. */
-  async #handOver(record: HeldRecord, isGone: boolean, sent: Promise<void>): Promise<void> {
+  async #handOver<T>(record: HeldRecord, { isGone, sent }: Order<T>): Promise<void> {
     const { lifetime, log } = this.#options;
     let isTaken = false;
     try {
-      isTaken = !isGone && await endsWithin(sent, SEND_LIMIT_MS);
+      // `sent` comes also of a caller that hangs up before the answer is on its way.
+      isTaken = !isGone() && await endsWithin(sent, SEND_LIMIT_MS) && !isGone();
       await withLastWords(lifetime, async (signal) => {
         if (isTaken) await retryPassing(() => record.remove(signal), signal);
         else await record.set({ state: "undelivered" }, signal);

@@ -128,6 +128,18 @@ Deno.test.each([
   strictEqual(recordIn(api), undefined);
 });
 
+Deno.test("a caller that hangs up before its answer is sent has not taken it", async () => {
+  const api = new MemoryApi();
+  const copy = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  let isGone = false;
+  await copy.serve("one", { isGone: () => isGone, sent: sent.promise });
+  isGone = true;
+  sent.resolve();
+  await copy.settled();
+  strictEqual(recordIn(api)?.state, "undelivered");
+});
+
 Deno.test.each([
   { state: "working" as const },
   { state: "answered" as const },
