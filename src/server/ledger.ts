@@ -158,7 +158,8 @@ export class RequestLedger {
       void this.#handOver(record, order).finally(leave);
       return value;
     } catch (error) {
-      const after = this.#afterFailure(record, error, wasAnswered).finally(rest).finally(leave);
+      const after = this.#afterFailure(record, error, { wasAnswered, isResumed })
+        .finally(rest).finally(leave);
       await endsWithin(after, TAKE_BACK_WAIT_MS);
       throw record.lost.aborted ? takenOver() : error;
     }
@@ -302,19 +303,23 @@ export class RequestLedger {
   }
 
   /** Never rejects. */
-  async #afterFailure(record: HeldRecord, error: unknown, wasAnswered: boolean): Promise<void> {
+  async #afterFailure(
+    record: HeldRecord,
+    error: unknown,
+    { wasAnswered, isResumed }: { readonly wasAnswered: boolean; readonly isResumed: boolean },
+  ): Promise<void> {
     const { lifetime, log } = this.#options;
     if (record.lost.aborted) return; // the work is another's, and what was done of it too
     try {
       if (lifetime.aborted) await record.release(AbortSignal.timeout(LAST_WORDS_MS));
       else if (wasAnswered) await record.set({ state: "undelivered" }, lifetime);
-      else await this.#takeBack(record, error);
+      else await this.#takeBack(record, error, isResumed);
     } catch (trouble) {
       log.warning("Left a request to be taken back later", { error: textOf(trouble) });
     }
   }
 
-  async #takeBack(record: HeldRecord, error: unknown): Promise<void> {
+  async #takeBack(record: HeldRecord, error: unknown, isResumed: boolean): Promise<void> {
     const { lifetime, undo, log } = this.#options;
     const cause = error instanceof UnfinishedError ? error.cause : error;
     // What was deleted cannot be given back: whoever asks again, as `later` invites to, has it finished.
@@ -326,7 +331,8 @@ export class RequestLedger {
         // Whoever has taken the work over may have answered it by now.
         if (!await record.set({}, lifetime)) return;
         await undo(record.work, lifetime);
-        if (isPassing(cause)) {
+        // So may those of a holder that was only slow, and hears just now that it is none any more.
+        if (isPassing(cause) || isResumed) {
           await sleep(LATE_WRITE_MS, lifetime);
           if (!await record.set({}, lifetime)) return;
           await undo(record.work, lifetime);

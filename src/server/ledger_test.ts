@@ -187,6 +187,17 @@ Deno.test("work that fails is taken back, and its record goes", async () => {
   deepStrictEqual([copy.undone, recordIn(api)], [["one"], undefined]);
 });
 
+Deno.test("work that was taken over and fails is taken back twice: its holder may only have been slow", async () => {
+  const api = new MemoryApi();
+  const key = { namespace: NAMESPACE, name: NAME };
+  const record = { state: "working" as const, work: workOf("one") };
+  await new MemoryClient(api).create(LEASES, buildRecord(key, record, "slow", 0));
+  const copy = new Copy(api, { now: fastClock() });
+  await rejects(copy.serve("two", { perform: () => Promise.reject(new RangeError("no room")) }));
+  await copy.settled();
+  deepStrictEqual([copy.undone, recordIn(api)], [["one", "one"], undefined]);
+});
+
 Deno.test("what was answered once is not taken back when its repeat fails", async () => {
   const api = new MemoryApi();
   const copy = new Copy(api);
