@@ -24,6 +24,7 @@ import {
   buildRecord,
   HOLDER_SILENCE_S,
   readRecord,
+  RECORD_SELECTOR,
   type RecordedWork,
   recordNameOf,
   type RequestIdentity,
@@ -106,6 +107,18 @@ export class RequestLedger {
   /** Resolves when no request of this process is at work, nor what follows its answer. */
   async settled(): Promise<void> {
     await Promise.all(this.#turns.values());
+  }
+
+  /** The records, of all copies, of requests that nobody has been given an answer to. */
+  async unanswered(signal: AbortSignal): Promise<readonly RequestRecord[]> {
+    const { client, namespace } = this.#options;
+    const { items } = await client.list(LEASES, {
+      namespace,
+      labelSelector: RECORD_SELECTOR,
+      signal,
+    });
+    return items.map(readRecord).filter((record) => record !== undefined)
+      .filter(({ state }) => state !== "answered");
   }
 
   /** Does something about a record while no request of this process is about it. */

@@ -106,9 +106,9 @@ export async function dispatch(
 
 /** GET, POST and DELETE of `/replicas`. */
 export function buildReplicaHandlers(options: ReplicaRouteOptions): Handlers {
-  const { deps, guard, limits } = options;
+  const { deps, ledger, guard, limits } = options;
   const schema = buildSchemas(limits.maxReplicasPerCall).scale;
-  const remover = new ReplicaRemover(deps);
+  const remover = new ReplicaRemover(deps, (signal) => ledger.unanswered(signal));
   const read = async ({ request }: Call) => parseBody(schema, await readText(request, options));
   return {
     GET: {
