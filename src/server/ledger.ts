@@ -228,6 +228,8 @@ export class RequestLedger {
         if (record !== undefined) return { record, isResumed: !isOurs };
         continue;
       }
+      // Nothing is begun for nobody. What a first try has left is another matter.
+      if (order.isGone()) throw new AllocationError("later", "the caller has hung up");
       planned ??= { state: "working", work: await order.plan() };
       try {
         const created = buildRecord(key, planned, holder, Date.now());

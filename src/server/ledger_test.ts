@@ -62,6 +62,12 @@ function seedOf(work: RecordedWork): string {
   return work.kind === "add" ? work.seed : "";
 }
 
+/** Of a caller that hangs up while the work it has asked for is done. */
+function goneOnceBegun(): () => boolean {
+  let looks = 0;
+  return () => looks++ > 0;
+}
+
 function recordIn(api: MemoryApi) {
   const lease = api.get(LEASES, NAME);
   return lease && { holder: lease.spec?.holderIdentity, ...readRecord(lease) };
@@ -118,13 +124,28 @@ Deno.test.each([
 ])("what nobody took is given to the next equal request at $where, once", async ({ holder }) => {
   const api = new MemoryApi();
   const first = new Copy(api);
-  await first.serve("one", { isGone: () => true });
+  await first.serve("one", { isGone: goneOnceBegun() });
   await first.settled();
   deepStrictEqual(recordIn(api), { holder: "copy-a", state: "undelivered", work: workOf("one") });
   const next = new Copy(api, { holder });
   strictEqual(await next.serve("two"), "one, again");
   strictEqual(await next.serve("three"), "three");
   await next.settled();
+  strictEqual(recordIn(api), undefined);
+});
+
+Deno.test("nothing is begun for a caller that hung up while it waited", async () => {
+  const api = new MemoryApi();
+  const copy = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  await copy.serve("one", { sent: sent.promise });
+  let isGone = false;
+  const second = copy.serve("two", { isGone: () => isGone });
+  isGone = true;
+  sent.resolve();
+  await rejects(second, { failure: "later" });
+  strictEqual(await copy.serve("three"), "three");
+  await copy.settled();
   strictEqual(recordIn(api), undefined);
 });
 
@@ -201,7 +222,7 @@ Deno.test("work that was taken over and fails is taken back twice: its holder ma
 Deno.test("what was answered once is not taken back when its repeat fails", async () => {
   const api = new MemoryApi();
   const copy = new Copy(api);
-  await copy.serve("one", { isGone: () => true });
+  await copy.serve("one", { isGone: goneOnceBegun() });
   await rejects(copy.serve("two", { perform: () => Promise.reject(new RangeError("no room")) }));
   await copy.settled();
   deepStrictEqual([copy.undone, recordIn(api)?.state], [[], "undelivered"]);
@@ -334,7 +355,7 @@ Deno.test("work that is written down anew stays so when the answer to that is lo
       await amend(workOf("two"));
       return "";
     },
-    isGone: () => true,
+    isGone: goneOnceBegun(),
   });
   await copy.settled();
   deepStrictEqual([lost, recordIn(api)?.work], [1, workOf("two")]);
