@@ -2,7 +2,7 @@ import { deepStrictEqual, rejects } from "node:assert/strict";
 import { aJob, aPod, type PodParts } from "../../tests/support/builders.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { type Pod, PODS } from "../kube/mod.ts";
-import { loggerOf } from "../lib/logger.ts";
+import { type Logger, loggerOf } from "../lib/logger.ts";
 import { type CallerCheck, CallerGuard, type CallerResult } from "./caller.ts";
 import { ClusterView } from "./view.ts";
 
@@ -31,12 +31,20 @@ const refusals: Meddler = ({ method }, act) =>
 /** Asks for the job as `caller`; the pods are what the API server has, the caches are empty. */
 async function ask(
   pods: readonly Pod[],
-  { address = ADDRESS, authorization = null, mode = "enforce", meddle = reviews, times = 1 }: {
+  {
+    address = ADDRESS,
+    authorization = null,
+    mode = "enforce",
+    meddle = reviews,
+    times = 1,
+    log = loggerOf("test"),
+  }: {
     readonly address?: string;
     readonly authorization?: string | null;
     readonly mode?: CallerCheck;
     readonly meddle?: Meddler;
     readonly times?: number;
+    readonly log?: Logger;
   } = {},
 ) {
   const api = new MemoryApi();
@@ -51,7 +59,7 @@ async function ask(
     client,
     view: new ClusterView(client),
     mode,
-    log: loggerOf("test"),
+    log,
     onCheck: (result) => void results.push(result),
   });
   for (let count = 0; count < times; count++) {
@@ -133,6 +141,19 @@ Deno.test.each([
   { who: "a caller with a bad token", authorization: "Bearer bad", meddle: refusals },
 ])("$who waits while the pod it says to be has no address", async (more) => {
   await rejects(ask([aPodAt(NAMED, [])], more), { name: "AllocationError", failure: "later" });
+});
+
+Deno.test("a refusal is logged with the address, and without the token", async () => {
+  const logged: unknown[][] = [];
+  const log = { warning: (...line: unknown[]) => void logged.push(line) } as unknown as Logger;
+  const pods = [aPodAt(NAMED, ["10.0.0.8"])];
+  const authorization = "Bearer secret-of-mine";
+  await rejects(ask(pods, { authorization, meddle: refusals, log }));
+  const [text] = logged.map((line) => JSON.stringify(line));
+  deepStrictEqual(
+    [logged.length, text?.includes(ADDRESS), text?.includes("secret-of-mine")],
+    [1, true, false],
+  );
 });
 
 Deno.test("a stranger that asks again and again costs one look a second", async () => {
