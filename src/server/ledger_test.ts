@@ -290,6 +290,22 @@ Deno.test("work that was taken over and answered meanwhile is not answered a sec
   deepStrictEqual([a.undone, recordIn(api)], [[], undefined]);
 });
 
+Deno.test("work that was taken over and answered meanwhile is not taken back when it fails here", async () => {
+  const api = new MemoryApi();
+  const a = new Copy(api);
+  const done = Promise.withResolvers<string>();
+  const first = a.serve("one", { perform: () => done.promise });
+  const refused = rejects(first, { message: "another server has taken this request over" });
+  await eventually("the record", () => recordIn(api));
+  const b = new Copy(api, { holder: "copy-b", now: fastClock() });
+  strictEqual(await b.serve("two"), "one, again");
+  await b.settled();
+  done.reject(new RangeError("no room"));
+  await refused;
+  await a.settled();
+  deepStrictEqual([a.undone, recordIn(api)], [[], undefined]);
+});
+
 /** On it every holder has been silent for too long. */
 function fastClock(): () => number {
   let now = 0;
