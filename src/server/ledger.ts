@@ -165,10 +165,9 @@ export class RequestLedger {
         signal: AbortSignal.any([signal, record.lost]),
         amend: (work) => write({ work }),
       });
-      await rest();
       // Only what is written down as answered is never taken back.
       await write({ state: "answered" });
-      void this.#handOver(record, order).finally(leave);
+      void this.#handOver(record, order).finally(rest).finally(leave);
       return value;
     } catch (error) {
       const after = this.#afterFailure(record, error, { wasAnswered, isResumed })

@@ -199,6 +199,20 @@ Deno.test("a record whose holder renews it is waited for, however long that take
   await Promise.all([a.settled(), b.settled()]);
 });
 
+Deno.test("an answer that is being sent is waited for, however slow its caller", async () => {
+  const api = new MemoryApi();
+  const a = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  await a.serve("one", { sent: sent.promise });
+  let now = 0;
+  const b = new Copy(api, { holder: "copy-b", now: () => now += 500 });
+  const second = b.serve("two");
+  await eventually("a third of renewals", () => now > 6000);
+  sent.resolve();
+  strictEqual(await second, "two");
+  await Promise.all([a.settled(), b.settled()]);
+});
+
 Deno.test("work that fails is taken back, and its record goes", async () => {
   const api = new MemoryApi();
   const copy = new Copy(api);
