@@ -77,6 +77,19 @@ Deno.test("startListener() says in one line why an address cannot be had", () =>
   );
 });
 
+Deno.test.each([
+  { address: ":0" },
+  { address: "127.0.0.1:0" },
+])("startListener() on $address knows a caller by IPv4 as such", async ({ address }) => {
+  const listener = startListener(address, (_request, from) => new Response(from.address));
+  try {
+    const response = await fetch(`http://127.0.0.1:${listener.port}`);
+    strictEqual(await response.text(), "127.0.0.1");
+  } finally {
+    await listener.stop();
+  }
+});
+
 Deno.test("startListener() tells when the connection has taken an answer", async () => {
   const told: string[] = [];
   const sent = Promise.withResolvers<void>();

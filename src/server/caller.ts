@@ -86,12 +86,13 @@ export class CallerGuard {
       if (reviewed === "authorized") return reviewed;
       const sight = await this.#lookUp(caller.address, job, named, signal);
       if (sight === "found") return "trusted";
-      if (reviewed) return reviewed;
+      // Before the token's refusal: a coordinator may send one that says nothing here.
       if (sight === "unknown") {
         const why =
           `pod ${namespace}/${named} has no address yet: cannot tell whether it is the caller`;
         return { why, isPassing: true };
       }
+      if (reviewed) return reviewed;
       return {
         why: `address ${caller.address} is no coordinator's or aggregator's of DIJob ` +
           `${namespace}/${name}, and there is no bearer token`,

@@ -2,7 +2,7 @@ import { deepStrictEqual, rejects } from "node:assert/strict";
 import { aJob, aPod, type PodParts } from "../../tests/support/builders.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { type Pod, PODS } from "../kube/mod.ts";
-import { loggerOf } from "../lib/logger.ts";
+import { type Logger, loggerOf } from "../lib/logger.ts";
 import { type CallerCheck, CallerGuard, type CallerResult } from "./caller.ts";
 import { ClusterView } from "./view.ts";
 
@@ -17,25 +17,34 @@ function aPodAt(name: string, ips: readonly string[], parts: PodParts = {}): Pod
   return { ...pod, status: { ...pod.status, podIPs: ips.map((ip) => ({ ip })) } };
 }
 
-/** Knows one token, `good`, whose user may do everything but delete. */
-const reviews: Meddler = ({ method, path }, act) => {
+/** Takes every token for that of a user who may do everything, or nothing. */
+const reviewsOf = (allowed: boolean): Meddler => ({ method, path }, act) => {
   if (method !== "POST") return act();
   return path.includes("tokenreviews")
     ? { metadata: {}, status: { authenticated: true, user: { username: "ann" } } }
-    : { metadata: {}, status: { allowed: true } };
+    : { metadata: {}, status: { allowed } };
 };
+const reviews = reviewsOf(true);
 const refusals: Meddler = ({ method }, act) =>
   method === "POST" ? { metadata: {}, status: { authenticated: false } } : act();
 
 /** Asks for the job as `caller`; the pods are what the API server has, the caches are empty. */
 async function ask(
   pods: readonly Pod[],
-  { address = ADDRESS, authorization = null, mode = "enforce", meddle = reviews, times = 1 }: {
+  {
+    address = ADDRESS,
+    authorization = null,
+    mode = "enforce",
+    meddle = reviews,
+    times = 1,
+    log = loggerOf("test"),
+  }: {
     readonly address?: string;
     readonly authorization?: string | null;
     readonly mode?: CallerCheck;
     readonly meddle?: Meddler;
     readonly times?: number;
+    readonly log?: Logger;
   } = {},
 ) {
   const api = new MemoryApi();
@@ -50,7 +59,7 @@ async function ask(
     client,
     view: new ClusterView(client),
     mode,
-    log: loggerOf("test"),
+    log,
     onCheck: (result) => void results.push(result),
   });
   for (let count = 0; count < times; count++) {
@@ -117,12 +126,34 @@ Deno.test.each([
     authorization: "Bearer bad",
     meddle: refusals,
   },
+  {
+    who: "a user without the right",
+    pods: [aPodAt(NAMED, ["10.0.0.8"])],
+    authorization: "Bearer good",
+    meddle: reviewsOf(false),
+  },
 ])("$who is refused", async ({ pods, ...more }) => {
   await rejects(ask(pods, more), { name: "AllocationError", failure: "forbidden" });
 });
 
-Deno.test("a caller waits while the pod it says to be has no address", async () => {
-  await rejects(ask([aPodAt(NAMED, [])]), { name: "AllocationError", failure: "later" });
+Deno.test.each([
+  { who: "a caller" },
+  { who: "a caller with a bad token", authorization: "Bearer bad", meddle: refusals },
+])("$who waits while the pod it says to be has no address", async (more) => {
+  await rejects(ask([aPodAt(NAMED, [])], more), { name: "AllocationError", failure: "later" });
+});
+
+Deno.test("a refusal is logged with the address, and without the token", async () => {
+  const logged: unknown[][] = [];
+  const log = { warning: (...line: unknown[]) => void logged.push(line) } as unknown as Logger;
+  const pods = [aPodAt(NAMED, ["10.0.0.8"])];
+  const authorization = "Bearer secret-of-mine";
+  await rejects(ask(pods, { authorization, meddle: refusals, log }));
+  const [text] = logged.map((line) => JSON.stringify(line));
+  deepStrictEqual(
+    [logged.length, text?.includes(ADDRESS), text?.includes("secret-of-mine")],
+    [1, true, false],
+  );
 });
 
 Deno.test("a stranger that asks again and again costs one look a second", async () => {

@@ -97,8 +97,7 @@ export async function performAddition(
       learners: addresses.slice(request.collectors.replicas),
     };
   } catch (error) {
-    // What is taken back is out of sight at once.
-    for (const pod of made) deps.view.forget(pod);
+    // They stay in sight until they are deleted: another copy may have taken the work over and keep them.
     const message = `${describeMissing(orders, made)}: ${textOf(error)}; nothing of it was kept`;
     const data = { namespace, coordinator, collectors: [], learners: [] };
     throw new UnfinishedError(message, data, error);

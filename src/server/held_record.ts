@@ -1,4 +1,5 @@
 /** A record that this process holds: renewed while the work lasts, written on as it goes. */
+import { AllocationError } from "../allocation/mod.ts";
 import { isConflict, isNotFound, keyOf, type KubeClient, type Lease, LEASES } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { isPassing, textOf } from "./answers.ts";
@@ -84,14 +85,20 @@ export class HeldRecord {
     await this.#write({}, "", signal);
   }
 
-  /** Takes the record away; one that is gone, or somebody else's by now, is fine. */
+  /** Takes the record away; one that is gone is fine, and one that is somebody else's by now stays. */
   async remove(signal: AbortSignal): Promise<void> {
     await this.#writes.catch(() => {});
-    try {
-      const options = { signal, preconditions: { uid: this.uid } };
-      await this.#client.delete(LEASES, keyOf(this.#lease), options);
-    } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+    for (;;) {
+      const { resourceVersion = "" } = this.#lease.metadata;
+      const preconditions = { uid: this.uid, resourceVersion };
+      try {
+        await this.#client.delete(LEASES, keyOf(this.#lease), { signal, preconditions });
+        return;
+      } catch (error) {
+        if (isNotFound(error)) return;
+        if (!isConflict(error)) throw error;
+        if (!await this.#stands(signal)) return;
+      }
     }
   }
 
@@ -121,7 +128,8 @@ export class HeldRecord {
     } catch (error) {
       if (isNotFound(error)) return false;
       if (isPassing(error)) throw error;
-      throw new Error(`Cannot read a record: ${textOf(error)}`, { cause: error });
+      // Of no concern to the caller: it asks again.
+      throw new AllocationError("later", `Cannot read a record: ${textOf(error)}`);
     }
   }
 

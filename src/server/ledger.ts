@@ -18,12 +18,13 @@ import {
 import { endsBefore, endsWithin, sleep } from "../lib/abort.ts";
 import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
-import { isPassing, textOf, UnfinishedError } from "./answers.ts";
+import { failureOf, isPassing, textOf, UnfinishedError } from "./answers.ts";
 import { HeldRecord } from "./held_record.ts";
 import {
   buildRecord,
   HOLDER_SILENCE_S,
   readRecord,
+  RECORD_SELECTOR,
   type RecordedWork,
   recordNameOf,
   type RequestIdentity,
@@ -108,6 +109,18 @@ export class RequestLedger {
     await Promise.all(this.#turns.values());
   }
 
+  /** The records, of all copies, of requests that nobody has been given an answer to. */
+  async unanswered(signal: AbortSignal): Promise<readonly RequestRecord[]> {
+    const { client, namespace } = this.#options;
+    const { items } = await client.list(LEASES, {
+      namespace,
+      labelSelector: RECORD_SELECTOR,
+      signal,
+    });
+    return items.map(readRecord).filter((record) => record !== undefined)
+      .filter(({ state }) => state !== "answered");
+  }
+
   /** Does something about a record while no request of this process is about it. */
   async exclusively(name: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const leave = await this.#waitForTurn(name, signal);
@@ -152,13 +165,13 @@ export class RequestLedger {
         signal: AbortSignal.any([signal, record.lost]),
         amend: (work) => write({ work }),
       });
-      await rest();
       // Only what is written down as answered is never taken back.
       await write({ state: "answered" });
-      void this.#handOver(record, order.isGone(), order.sent).finally(leave);
+      void this.#handOver(record, order).finally(rest).finally(leave);
       return value;
     } catch (error) {
-      const after = this.#afterFailure(record, error, wasAnswered).finally(rest).finally(leave);
+      const after = this.#afterFailure(record, error, { wasAnswered, isResumed })
+        .finally(rest).finally(leave);
       await endsWithin(after, TAKE_BACK_WAIT_MS);
       throw record.lost.aborted ? takenOver() : error;
     }
@@ -214,6 +227,8 @@ export class RequestLedger {
         if (record !== undefined) return { record, isResumed: !isOurs };
         continue;
       }
+      // Nothing is begun for nobody. What a first try has left is another matter.
+      if (order.isGone()) throw new AllocationError("later", "the caller has hung up");
       planned ??= { state: "working", work: await order.plan() };
       try {
         const created = buildRecord(key, planned, holder, Date.now());
@@ -276,11 +291,12 @@ export class RequestLedger {
   }
 
   /** Takes the record away once its answer is sent, or leaves word that nobody took it. */
-  async #handOver(record: HeldRecord, isGone: boolean, sent: Promise<void>): Promise<void> {
+  async #handOver<T>(record: HeldRecord, { isGone, sent }: Order<T>): Promise<void> {
     const { lifetime, log } = this.#options;
     let isTaken = false;
     try {
-      isTaken = !isGone && await endsWithin(sent, SEND_LIMIT_MS);
+      // `sent` comes also of a caller that hangs up before the answer is on its way.
+      isTaken = !isGone() && await endsWithin(sent, SEND_LIMIT_MS) && !isGone();
       await withLastWords(lifetime, async (signal) => {
         if (isTaken) await retryPassing(() => record.remove(signal), signal);
         else await record.set({ state: "undelivered" }, signal);
@@ -301,29 +317,36 @@ export class RequestLedger {
   }
 
   /** Never rejects. */
-  async #afterFailure(record: HeldRecord, error: unknown, wasAnswered: boolean): Promise<void> {
+  async #afterFailure(
+    record: HeldRecord,
+    error: unknown,
+    { wasAnswered, isResumed }: { readonly wasAnswered: boolean; readonly isResumed: boolean },
+  ): Promise<void> {
     const { lifetime, log } = this.#options;
     if (record.lost.aborted) return; // the work is another's, and what was done of it too
     try {
       if (lifetime.aborted) await record.release(AbortSignal.timeout(LAST_WORDS_MS));
       else if (wasAnswered) await record.set({ state: "undelivered" }, lifetime);
-      else await this.#takeBack(record, error);
+      else await this.#takeBack(record, error, isResumed);
     } catch (trouble) {
       log.warning("Left a request to be taken back later", { error: textOf(trouble) });
     }
   }
 
-  async #takeBack(record: HeldRecord, error: unknown): Promise<void> {
+  async #takeBack(record: HeldRecord, error: unknown, isResumed: boolean): Promise<void> {
     const { lifetime, undo, log } = this.#options;
     const cause = error instanceof UnfinishedError ? error.cause : error;
-    // What was deleted cannot be given back: whoever asks again has it finished.
-    if (record.work.kind === "remove" && isPassing(cause)) return await record.release(lifetime);
+    // What was deleted cannot be given back: whoever asks again, as `later` invites to, has it finished.
+    if (record.work.kind === "remove" && failureOf(cause) === "later") {
+      return await record.release(lifetime);
+    }
     for (let tries = 1;; tries++) {
       try {
         // Whoever has taken the work over may have answered it by now.
         if (!await record.set({}, lifetime)) return;
         await undo(record.work, lifetime);
-        if (isPassing(cause)) {
+        // So may those of a holder that was only slow, and hears just now that it is none any more.
+        if (isPassing(cause) || isResumed) {
           await sleep(LATE_WRITE_MS, lifetime);
           if (!await record.set({}, lifetime)) return;
           await undo(record.work, lifetime);

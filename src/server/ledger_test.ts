@@ -1,6 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { eventually } from "../../tests/support/eventually.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
+import { AllocationError } from "../allocation/mod.ts";
 import { ApiError, LEASES } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { loggerOf } from "../lib/logger.ts";
@@ -61,6 +62,12 @@ function seedOf(work: RecordedWork): string {
   return work.kind === "add" ? work.seed : "";
 }
 
+/** Of a caller that hangs up while the work it has asked for is done. */
+function goneOnceBegun(): () => boolean {
+  let looks = 0;
+  return () => looks++ > 0;
+}
+
 function recordIn(api: MemoryApi) {
   const lease = api.get(LEASES, NAME);
   return lease && { holder: lease.spec?.holderIdentity, ...readRecord(lease) };
@@ -117,7 +124,7 @@ Deno.test.each([
 ])("what nobody took is given to the next equal request at $where, once", async ({ holder }) => {
   const api = new MemoryApi();
   const first = new Copy(api);
-  await first.serve("one", { isGone: () => true });
+  await first.serve("one", { isGone: goneOnceBegun() });
   await first.settled();
   deepStrictEqual(recordIn(api), { holder: "copy-a", state: "undelivered", work: workOf("one") });
   const next = new Copy(api, { holder });
@@ -125,6 +132,33 @@ Deno.test.each([
   strictEqual(await next.serve("three"), "three");
   await next.settled();
   strictEqual(recordIn(api), undefined);
+});
+
+Deno.test("nothing is begun for a caller that hung up while it waited", async () => {
+  const api = new MemoryApi();
+  const copy = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  await copy.serve("one", { sent: sent.promise });
+  let isGone = false;
+  const second = copy.serve("two", { isGone: () => isGone });
+  isGone = true;
+  sent.resolve();
+  await rejects(second, { failure: "later" });
+  strictEqual(await copy.serve("three"), "three");
+  await copy.settled();
+  strictEqual(recordIn(api), undefined);
+});
+
+Deno.test("a caller that hangs up before its answer is sent has not taken it", async () => {
+  const api = new MemoryApi();
+  const copy = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  let isGone = false;
+  await copy.serve("one", { isGone: () => isGone, sent: sent.promise });
+  isGone = true;
+  sent.resolve();
+  await copy.settled();
+  strictEqual(recordIn(api)?.state, "undelivered");
 });
 
 Deno.test.each([
@@ -165,6 +199,20 @@ Deno.test("a record whose holder renews it is waited for, however long that take
   await Promise.all([a.settled(), b.settled()]);
 });
 
+Deno.test("an answer that is being sent is waited for, however slow its caller", async () => {
+  const api = new MemoryApi();
+  const a = new Copy(api);
+  const sent = Promise.withResolvers<void>();
+  await a.serve("one", { sent: sent.promise });
+  let now = 0;
+  const b = new Copy(api, { holder: "copy-b", now: () => now += 500 });
+  const second = b.serve("two");
+  await eventually("a third of renewals", () => now > 6000);
+  sent.resolve();
+  strictEqual(await second, "two");
+  await Promise.all([a.settled(), b.settled()]);
+});
+
 Deno.test("work that fails is taken back, and its record goes", async () => {
   const api = new MemoryApi();
   const copy = new Copy(api);
@@ -174,10 +222,21 @@ Deno.test("work that fails is taken back, and its record goes", async () => {
   deepStrictEqual([copy.undone, recordIn(api)], [["one"], undefined]);
 });
 
+Deno.test("work that was taken over and fails is taken back twice: its holder may only have been slow", async () => {
+  const api = new MemoryApi();
+  const key = { namespace: NAMESPACE, name: NAME };
+  const record = { state: "working" as const, work: workOf("one") };
+  await new MemoryClient(api).create(LEASES, buildRecord(key, record, "slow", 0));
+  const copy = new Copy(api, { now: fastClock() });
+  await rejects(copy.serve("two", { perform: () => Promise.reject(new RangeError("no room")) }));
+  await copy.settled();
+  deepStrictEqual([copy.undone, recordIn(api)], [["one", "one"], undefined]);
+});
+
 Deno.test("what was answered once is not taken back when its repeat fails", async () => {
   const api = new MemoryApi();
   const copy = new Copy(api);
-  await copy.serve("one", { isGone: () => true });
+  await copy.serve("one", { isGone: goneOnceBegun() });
   await rejects(copy.serve("two", { perform: () => Promise.reject(new RangeError("no room")) }));
   await copy.settled();
   deepStrictEqual([copy.undone, recordIn(api)?.state], [[], "undelivered"]);
@@ -245,6 +304,22 @@ Deno.test("work that was taken over and answered meanwhile is not answered a sec
   deepStrictEqual([a.undone, recordIn(api)], [[], undefined]);
 });
 
+Deno.test("work that was taken over and answered meanwhile is not taken back when it fails here", async () => {
+  const api = new MemoryApi();
+  const a = new Copy(api);
+  const done = Promise.withResolvers<string>();
+  const first = a.serve("one", { perform: () => done.promise });
+  const refused = rejects(first, { message: "another server has taken this request over" });
+  await eventually("the record", () => recordIn(api));
+  const b = new Copy(api, { holder: "copy-b", now: fastClock() });
+  strictEqual(await b.serve("two"), "one, again");
+  await b.settled();
+  done.reject(new RangeError("no room"));
+  await refused;
+  await a.settled();
+  deepStrictEqual([a.undone, recordIn(api)], [[], undefined]);
+});
+
 /** On it every holder has been silent for too long. */
 function fastClock(): () => number {
   let now = 0;
@@ -258,11 +333,15 @@ const REMOVAL: RecordedWork = {
   learners: [],
 };
 
-Deno.test("a DELETE that passing trouble cut short is finished by the next equal request", async () => {
+Deno.test.each([
+  { what: "an API server that is away", error: noAnswer() },
+  { what: "a refusal that passes", error: new ApiError(403, "Forbidden", "not now") },
+  { what: "a pod that keeps changing", error: new AllocationError("later", "keeps changing") },
+])("a DELETE that $what cut short is finished by the next equal request", async ({ error }) => {
   const api = new MemoryApi();
   const copy = new Copy(api);
   const order = { plan: () => Promise.resolve(REMOVAL) };
-  await rejects(copy.serve("", { ...order, perform: () => Promise.reject(noAnswer()) }));
+  await rejects(copy.serve("", { ...order, perform: () => Promise.reject(error) }));
   await copy.settled();
   let seen: unknown;
   const perform = ({ work, isResumed }: Task) => {
@@ -306,7 +385,7 @@ Deno.test("work that is written down anew stays so when the answer to that is lo
       await amend(workOf("two"));
       return "";
     },
-    isGone: () => true,
+    isGone: goneOnceBegun(),
   });
   await copy.settled();
   deepStrictEqual([lost, recordIn(api)?.work], [1, workOf("two")]);

@@ -1,5 +1,5 @@
 /** DELETE `/v1alpha1/replicas`: gives replicas back. */
-import { planRemove } from "../allocation/mod.ts";
+import { planRemove, type RemovalPlan, type ReplicaCounts } from "../allocation/mod.ts";
 import type { DIJob } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
 import { publishedPorts, replicaTypeOf } from "../replicas/mod.ts";
@@ -7,22 +7,27 @@ import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
 import { referenceTo } from "./create.ts";
 import type { Task } from "./ledger.ts";
 import { mapLimited } from "../lib/parallel.ts";
-import { type RecordedWork, type Victim, victimOf } from "./records.ts";
+import { isMadeFor } from "./make.ts";
+import { type RecordedWork, type RequestRecord, type Victim, victimOf } from "./records.ts";
 import type { ScaleRequest } from "./requests.ts";
 import { podsOfJob } from "./view.ts";
 import { claimDeletion, type WriteDeps, WRITES_AT_ONCE } from "./writes.ts";
 
 type Removal = Extract<RecordedWork, { kind: "remove" }>;
 const ROLES = ["collectors", "learners"] as const;
+/** Gives the records of requests that are still to be answered. */
+type Unanswered = (signal: AbortSignal) => Promise<readonly RequestRecord[]>;
 
 /** Deletes replicas. One server has one of these, so that two calls never choose the same pod. */
 export class ReplicaRemover {
   readonly #deps: WriteDeps;
+  readonly #unanswered: Unanswered;
   /** Names with the start of their uid that some call is deleting. */
   readonly #taken = new Set<string>();
 
-  constructor(deps: WriteDeps) {
+  constructor(deps: WriteDeps, unanswered: Unanswered) {
     this.#deps = deps;
+    this.#unanswered = unanswered;
   }
 
   /** Chooses what goes. It stays chosen until {@link release}. */
@@ -98,8 +103,11 @@ export class ReplicaRemover {
       collectors: request.collectors.replicas - chosen.collectors.length,
       learners: request.learners.replicas - chosen.learners.length,
     };
-    const planFrom = (pods: readonly Pod[]) =>
-      planRemove(job, pods.filter((pod) => !this.#taken.has(keyOfVictim(victimAt(pod)))), wanted);
+    const isSpokenFor = spokenFor(await this.#unanswered(signal));
+    const planFrom = (pods: readonly Pod[]) => {
+      const free = pods.filter((pod) => !this.#taken.has(keyOfVictim(victimAt(pod))));
+      return planSparing(job, free, wanted, isSpokenFor);
+    };
     let plan = planFrom(podsOfJob(await view.podsOf(request.namespace, signal), job));
     if (plan.collectors.length < wanted.collectors || plan.learners.length < wanted.learners) {
       // Another copy of the server may have made some that our watch has not told of yet.
@@ -136,6 +144,43 @@ export class ReplicaRemover {
       if (isDeleted) done.add(keyOfVictim(victim));
     });
   }
+}
+
+/**
+ * True for pods that a repeat of another request would take for its own: those that an unanswered DELETE
+ * has chosen, and those that an unanswered POST has made.
+ */
+function spokenFor(records: readonly RequestRecord[]): (pod: Pod) => boolean {
+  const victims = new Set<string>();
+  const seeds: string[] = [];
+  for (const { work } of records) {
+    if (work.kind === "add") seeds.push(work.seed);
+    else {for (const role of ROLES) {
+        for (const victim of work[role]) victims.add(keyOfVictim(victim));
+      }}
+  }
+  return (pod) =>
+    victims.has(keyOfVictim(victimAt(pod))) || seeds.some((seed) => isMadeFor(pod, seed));
+}
+
+/** As {@link planRemove}, but pods that are spoken for go only where there are no others. */
+function planSparing(
+  job: DIJob,
+  pods: readonly Pod[],
+  wanted: ReplicaCounts,
+  isSpokenFor: (pod: Pod) => boolean,
+): RemovalPlan {
+  const plan = planRemove(job, pods.filter((pod) => !isSpokenFor(pod)), wanted);
+  const missing = {
+    collectors: wanted.collectors - plan.collectors.length,
+    learners: wanted.learners - plan.learners.length,
+  };
+  if (missing.collectors + missing.learners === 0) return plan;
+  const rest = planRemove(job, pods.filter(isSpokenFor), missing);
+  return {
+    collectors: [...plan.collectors, ...rest.collectors],
+    learners: [...plan.learners, ...rest.learners],
+  };
 }
 
 function victimAt(pod: Pod): Victim {

@@ -15,6 +15,7 @@ import {
 } from "../allocation/mod.ts";
 import type { DIJob } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
+import { isOfType } from "../replicas/mod.ts";
 import { type ReplicaSet, textOf, UnfinishedError } from "./answers.ts";
 import { dealGpus, readAggregatorTemplate } from "./create.ts";
 import { addressOfReplica } from "./list.ts";
@@ -57,7 +58,10 @@ export async function replaceFailed(
     (name) => findReported(deps, job, name, places, signal),
   );
   const reported = found.filter((pod) => pod !== undefined);
-  const pods = podsOfJob(await deps.view.podsOf(namespace, signal), job);
+  // Of a learner with several GPUs all pods must be known: those that another copy made just now, too.
+  const pods = reported.some((pod) => isOfType(pod, "aggregator") || isOfType(pod, "ddp-learner"))
+    ? await deps.view.livePodsOf(job, signal)
+    : podsOfJob(await deps.view.podsOf(namespace, signal), job);
   const plan = planReplace(job, reported, pods);
   const addressesOf = (list: readonly string[]) =>
     list.length === 0 ? null : list.flatMap((name) => {

@@ -3,7 +3,7 @@ import { aJob, anAggregatorConfig, aPod } from "../../tests/support/builders.ts"
 import { MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { groupAnnotation } from "../allocation/mod.ts";
 import { AGGREGATOR_CONFIGS, DIJOBS } from "../api/mod.ts";
-import { type Pod, PODS } from "../kube/mod.ts";
+import { ObjectCache, type Pod, PODS } from "../kube/mod.ts";
 import { loggerOf } from "../lib/logger.ts";
 import { isOfType, shareOf } from "../replicas/mod.ts";
 import { makeMembers } from "./make.ts";
@@ -101,6 +101,30 @@ Deno.test.each([
     strictEqual(answered && shareOf(answered)?.startRank, [0, 8, 16][index], at);
     if (outcome === "done") break;
   }
+});
+
+/** Its watch has not told of anything yet. */
+class LateView extends ClusterView {
+  override podsOf(): Promise<ObjectCache<Pod>> {
+    const indexes = { owner: () => [], coordinators: () => [], replaces: () => [] };
+    return Promise.resolve(new ObjectCache<Pod>(indexes));
+  }
+}
+
+Deno.test("/failed of a master replaces its group, also by a copy whose cache is behind", async () => {
+  const { api, members } = await aGroup();
+  const { deps } = aServer(api);
+  const late = { ...deps, view: new LateView(deps.client) };
+  const learners = [members[0]?.metadata.name ?? ""];
+  const { learners: answer } = await replaceFailed(
+    late,
+    JOB,
+    { ...REQUEST, learners },
+    deps.lifetime,
+  );
+  const { first, ranks, masters } = standing(api);
+  deepStrictEqual([answer, ranks], [[`${first}.rl:22271`], [0, 8, 16]]);
+  deepStrictEqual(masters, [first, first, first]);
 });
 
 Deno.test("/failed of an aggregator whose first pod is gone pairs old and new by rank", async () => {

@@ -36,9 +36,15 @@ export interface Limits {
   /** Replicas of one role. */
   readonly maxReplicasPerCall: number;
   readonly bodyLimitBytes: number;
+  /** How long reading a request, or its work, may take, in ms; more for many replicas. */
+  readonly timeLimitMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { maxReplicasPerCall: 10_000, bodyLimitBytes: 1024 * 1024 };
+export const DEFAULT_LIMITS: Limits = {
+  maxReplicasPerCall: 10_000,
+  bodyLimitBytes: 1024 * 1024,
+  timeLimitMs: 20_000,
+};
 
 export interface ReplicaRouteOptions {
   readonly deps: WriteDeps;
@@ -51,8 +57,6 @@ export const REPLICAS_PATH = "/v1alpha1/replicas";
 export const FAILED_PATH = "/v1alpha1/replicas/failed";
 const KEY_HEADER = "idempotency-key";
 
-/** How long reading a request, or its work, may take, in ms. */
-const TIME_LIMIT_MS = 20_000;
 /** What the work of a big call may take longer for each replica, in ms: an API server's slow day. */
 const TIME_PER_REPLICA_MS = 20;
 
@@ -106,9 +110,9 @@ export async function dispatch(
 
 /** GET, POST and DELETE of `/replicas`. */
 export function buildReplicaHandlers(options: ReplicaRouteOptions): Handlers {
-  const { deps, guard, limits } = options;
+  const { deps, ledger, guard, limits } = options;
   const schema = buildSchemas(limits.maxReplicasPerCall).scale;
-  const remover = new ReplicaRemover(deps);
+  const remover = new ReplicaRemover(deps, (signal) => ledger.unanswered(signal));
   const read = async ({ request }: Call) => parseBody(schema, await readText(request, options));
   return {
     GET: {
@@ -116,7 +120,7 @@ export function buildReplicaHandlers(options: ReplicaRouteOptions): Handlers {
         const query = parseQuery(new URL(request.url).searchParams);
         const work = (signal: AbortSignal) =>
           listReplicas(deps.view, { guard, caller }, query, signal);
-        return successAnswer("successfully get replicas", await inTime(0, deps, work));
+        return successAnswer("successfully get replicas", await inTime(0, options, work));
       },
       emptyData: null,
     },
@@ -125,7 +129,7 @@ export function buildReplicaHandlers(options: ReplicaRouteOptions): Handlers {
         const body = await read(call);
         const replicas = await inTime(
           countPods(body, limits),
-          deps,
+          options,
           (signal) => add(options, call, body, signal),
         );
         return successAnswer("successfully create replicas", replicas);
@@ -136,7 +140,7 @@ export function buildReplicaHandlers(options: ReplicaRouteOptions): Handlers {
       serve: async (call) => {
         const body = await read(call);
         const work = (signal: AbortSignal) => removeOnce(options, remover, call, body, signal);
-        const replicas = await inTime(countPods(body, limits), deps, work);
+        const replicas = await inTime(countPods(body, limits), options, work);
         return successAnswer("successfully delete replicas", replicas);
       },
       emptyData: NOTHING_DONE,
@@ -160,7 +164,7 @@ export function buildFailedHandlers(options: ReplicaRouteOptions): Handlers {
           logDone("Replaced failed replicas", job, replaced, deps);
           return replaced;
         };
-        return successAnswer("successfully recreate replicas", await inTime(count, deps, work));
+        return successAnswer("successfully recreate replicas", await inTime(count, options, work));
       },
       emptyData: NOTHING_DONE,
     },
@@ -252,9 +256,10 @@ function identityOf(
 
 function readText(
   request: Request,
-  { deps, limits }: ReplicaRouteOptions,
+  options: ReplicaRouteOptions,
 ): Promise<string> {
-  return inTime(0, deps, (signal) => readBody(request, limits.bodyLimitBytes, signal));
+  const { bodyLimitBytes } = options.limits;
+  return inTime(0, options, (signal) => readBody(request, bodyLimitBytes, signal));
 }
 
 /** How many pods a request may come to; what {@link requirePodCount} refuses is not counted. */
@@ -274,10 +279,11 @@ function nothingOf({ namespace, coordinator }: ScaleRequest): ReplicaSet {
 /** Runs `work` with a time limit that grows with the number of replicas it is about. */
 async function inTime<T>(
   replicas: number,
-  { lifetime }: WriteDeps,
+  { deps, limits }: ReplicaRouteOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const deadline = startDeadline(TIME_LIMIT_MS + replicas * TIME_PER_REPLICA_MS, lifetime);
+  const limitMs = limits.timeLimitMs + replicas * TIME_PER_REPLICA_MS;
+  const deadline = startDeadline(limitMs, deps.lifetime);
   try {
     return await work(deadline.signal);
   } finally {

@@ -1,6 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { eventually } from "../../tests/support/eventually.ts";
-import { KubeClient } from "../kube/mod.ts";
+import { ConnectionError, KubeClient } from "../kube/mod.ts";
+import { endsWithin } from "../lib/abort.ts";
 import { loggerOf } from "../lib/logger.ts";
 import type { RequestReport } from "./routes.ts";
 import { type ServerOptions, startServer } from "./start.ts";
@@ -39,6 +40,44 @@ Deno.test("startServer() serves without an API server, and is ready after a whil
       deepStrictEqual({ success, code, data }, { success: false, code: 1, data: null });
     }
     await eventually("readiness", async () => await probe("/readyz") === 200);
+  } finally {
+    await server.stop();
+    client.close();
+  }
+});
+
+/** A client whose API server takes requests and never answers. */
+class UnansweredClient extends KubeClient {
+  override request<T>(
+    _method: string,
+    _path: string,
+    { signal }: Parameters<KubeClient["request"]>[2],
+  ): Promise<T> {
+    return new Promise((_, reject) => {
+      const fail = () => reject(new ConnectionError("got no answer", undefined));
+      if (signal?.aborted) fail();
+      signal?.addEventListener("abort", fail, { once: true });
+    });
+  }
+}
+
+Deno.test.each([
+  { method: "GET", path: "?namespace=rl&coordinator=c" },
+  { method: "POST", path: "" },
+  { method: "DELETE", path: "" },
+  { method: "POST", path: "/failed" },
+])("a $method of replicas$path has a time limit, and a client survives it", async (row) => {
+  const client = new UnansweredClient({ server: "http://127.0.0.1:1", namespace: "default" });
+  const server = await startServer(optionsWith(client, { limits: { timeLimitMs: 100 } }));
+  try {
+    const { method, path } = row;
+    const body = method === "GET" ? {} : { body: '{"namespace":"rl","coordinator":"c"}' };
+    const request = new Request(`http://server/v1alpha1/replicas${path}`, { method, ...body });
+    const answered = server.handle(request);
+    strictEqual(await endsWithin(answered, 5000), true);
+    const { status, headers } = await answered;
+    deepStrictEqual([status, headers.get("retry-after")], [200, "2"]);
+    strictEqual((await (await answered).json()).success, false);
   } finally {
     await server.stop();
     client.close();

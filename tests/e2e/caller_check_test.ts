@@ -1,5 +1,6 @@
 /** Who may ask the server: by address, and by token. */
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { parseAllDocuments } from "yaml";
 import { PODS } from "../../src/kube/mod.ts";
 import type { CallerResult, RunningServer } from "../../src/server/mod.ts";
 import { AllocationStory, startTestServer, untilReady } from "../support/allocation_story.ts";
@@ -166,4 +167,14 @@ Deno.test("--caller-check=warn answers, and counts", async () => {
   strictEqual((await guarded.ask(STRANGER, { path: PATH }))[0], 200);
   strictEqual((await guarded.ask(STRANGER, { path: ofDemo(story) }))[0], 200);
   deepStrictEqual(guarded.results, ["refused", "refused"]);
+});
+
+Deno.test("deploy/ has the server check its callers", async () => {
+  const text = await Deno.readTextFile(new URL("../../deploy/di-manager.yaml", import.meta.url));
+  const objects = parseAllDocuments(text).map((document) => document.toJS());
+  const args: string[][] = objects.filter((object) => object?.kind === "Deployment")
+    .flatMap(({ spec }) => spec.template.spec.containers)
+    .map((container) => container.args)
+    .filter(([command]) => command === "server");
+  deepStrictEqual(args.map((each) => each.includes("--caller-check=enforce")), [true]);
 });

@@ -79,9 +79,11 @@ Deno.test("two servers never give the same replica back twice", async () => {
   const second = await startTestServer(story.client);
   try {
     await untilReady(second);
-    const servers = [story.server, second, story.server, second, story.server];
+    // Equal ones would wait for each other, so no two are.
     const answers = await Promise.all(
-      servers.map((server) => story.delete({ collectors: { replicas: 2 } }, server)),
+      [1, 2, 3, 4].map((replicas) =>
+        story.delete({ collectors: { replicas } }, replicas % 2 === 0 ? second : story.server)
+      ),
     );
     const removed = answers.flatMap(({ data }) => (data as { collectors: string[] }).collectors);
     deepStrictEqual([removed.length, new Set(removed).size], [10, 10]);
