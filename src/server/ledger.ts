@@ -44,6 +44,8 @@ const TAKE_BACK_TRIES = 8;
 const LATE_WRITE_MS = 2000;
 /** How long the connection may take for an answer; beyond it the caller counts as gone, in ms. */
 const SEND_LIMIT_MS = 5000;
+/** Tries to take away the record of an answer that was handed over: about 40 s, as long as it would stand. */
+const HAND_OVER_TRIES = 24;
 /** How long the last words of a stopping server may take, in ms. */
 const LAST_WORDS_MS = 1000;
 /** Records of handed-over answers that could not be taken away, kept in mind at once. */
@@ -298,8 +300,10 @@ export class RequestLedger {
       // `sent` comes also of a caller that hangs up before the answer is on its way.
       isTaken = !isGone() && await endsWithin(sent, SEND_LIMIT_MS) && !isGone();
       await withLastWords(lifetime, async (signal) => {
-        if (isTaken) await retryPassing(() => record.remove(signal), signal);
-        else await record.set({ state: "undelivered" }, signal);
+        // While it stands another copy would give the same answer to a new equal request.
+        if (isTaken) {
+          await retryPassing(() => record.remove(signal), signal, isPassing, HAND_OVER_TRIES);
+        } else await record.set({ state: "undelivered" }, signal);
       });
     } catch (error) {
       // The next equal request is one of its own all the same.

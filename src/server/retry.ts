@@ -12,12 +12,13 @@ export async function retryPassing<T>(
   write: () => Promise<T>,
   signal: AbortSignal,
   isWorthIt: (error: unknown) => boolean = isPassing,
+  maxTries = TRIES,
 ): Promise<T> {
   for (let tries = 1;; tries++) {
     try {
       return await write();
     } catch (error) {
-      if (tries >= TRIES || signal.aborted || !isWorthIt(error)) throw error;
+      if (tries >= maxTries || signal.aborted || !isWorthIt(error)) throw error;
       await sleep(backoffMs(RETRY, tries), signal);
     }
   }
