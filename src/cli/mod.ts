@@ -6,7 +6,7 @@ import { normalizeArguments } from "./flags.ts";
 import { addInstallCommands } from "./install_commands.ts";
 import { addReplicaCommands } from "./replica_commands.ts";
 import { type CommandContext, CommandFailure } from "./process.ts";
-import { VERSION } from "./version.ts";
+import { VERSION, versionLines } from "./version.ts";
 
 export { type CommandContext, signalOfProcess } from "./process.ts";
 
@@ -62,8 +62,8 @@ async function buildProgram(
   if (wantsMock) (await import("./mock_commands.ts")).addMockRoles(mock, context, setExitCode);
   program.command("crds").description("print the custom resource definitions as YAML")
     .action(async () => (await import("./print_crds.ts")).printCrds(context));
-  program.command("version").description("print the version")
-    .action(() => context.print(VERSION));
+  program.command("version").description("print version and commit, and what the program runs on")
+    .action(() => versionLines().forEach((line) => context.print(line)));
   // Sub-commands do not inherit what was set on the program.
   for (const command of allCommands(program)) {
     command.exitOverride().showHelpAfterError("(--help shows what is allowed)");

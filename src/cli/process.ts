@@ -24,10 +24,18 @@ export function signalOfProcess(): AbortSignal {
   return controller.signal;
 }
 
-/** Gives up what a command that has read its files and listens no longer needs. */
-export async function dropPermissions(): Promise<void> {
+/**
+ * Gives up what a command that has read its files and listens no longer needs: starting programs, writing,
+ * and reading but for `readLater`. That stays where it was granted beside `/` (`--allow-read=/,PATH`), as
+ * the executable has it; a grant of everything at once cannot be narrowed.
+ *
+ * @param readLater A folder or file that is read again and again; undefined: there is none.
+ */
+export async function dropPermissions(readLater: string | undefined): Promise<void> {
   const names = ["run", "write", "ffi", "sys"] as const;
   await Promise.all(names.map((name) => Deno.permissions.revoke({ name })));
+  if (readLater === undefined) await Deno.permissions.revoke({ name: "read" });
+  else await Deno.permissions.revoke({ name: "read", path: "/" });
 }
 
 /** Resolves when `signal` aborts. */

@@ -61,7 +61,7 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   metrics.watch(operator);
   const probes = startProbes({ ...flags, metrics, checks: operator.checks });
 
-  await dropPermissions();
+  await dropPermissions(config.tokenPath);
 
   const end = await Promise.race([untilAborted(signal), ...(election ? [election] : [])]);
   // Who has lost the lease must not write beside the next holder.

@@ -17,7 +17,8 @@ export async function runServer(
   const log = loggerOf("server");
   if (flags.leaderElect) log.info("--leader-elect is not needed: every copy serves");
   const metrics = new ServerMetrics();
-  const client = new KubeClient(loadClusterConfig(flags.kubeconfig, kubeEnvironment()), {
+  const config = loadClusterConfig(flags.kubeconfig, kubeEnvironment());
+  const client = new KubeClient(config, {
     onRequest: (request) => metrics.countApiRequest(request),
     limit: rateLimitOf(flags),
   });
@@ -36,7 +37,7 @@ export async function runServer(
     onCallerCheck: (result) => metrics.countCaller(result),
   });
   const probes = startProbes({ metricsBindAddress: flags.metricsBindAddress, metrics });
-  await dropPermissions();
+  await dropPermissions(config.tokenPath);
   print(`SERVER=${server.url}`);
   await untilAborted(signal);
   await Promise.all([server.stop(), ...probes.map((probe) => probe.stop())]);

@@ -19,7 +19,7 @@ export async function runWebhook(flags: WebhookFlags, { signal }: CommandContext
     onRequest: (report) => metrics.count(report),
   });
   const probes = startProbes({ ...flags, metrics, checks: webhook.checks });
-  await dropPermissions();
+  await dropPermissions(flags.certDir);
   const failed = webhook.listening.then(() => new Promise<never>(() => {}));
   try {
     await Promise.race([untilAborted(signal), failed]);

@@ -13,6 +13,8 @@ export interface ClusterConfig {
   readonly clientKeyPem?: string;
   /** The bearer token to send now; called for each request, since token files rotate. */
   readonly token?: () => string;
+  /** The file that the token comes from; absent: it comes from none. */
+  readonly tokenPath?: string;
   /** Name of the kubeconfig's context; absent inside a pod. */
   readonly context?: string;
   /** The context's namespace, or `default`. */
@@ -150,6 +152,7 @@ export function parseKubeconfig(text: string, path: string): ClusterConfig {
     ...(clientCertPem !== undefined && clientKeyPem !== undefined &&
       { clientCertPem, clientKeyPem }),
     ...(token !== undefined && { token }),
+    ...(user.tokenFile !== undefined && { tokenPath: file(user.tokenFile) }),
   };
 }
 
@@ -160,6 +163,7 @@ function readServiceAccount(env: KubeEnvironment): ClusterConfig {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     caPem: readText(`${SERVICE_ACCOUNT}/ca.crt`, "service account certificate"),
     token: rotatingToken(`${SERVICE_ACCOUNT}/token`),
+    tokenPath: `${SERVICE_ACCOUNT}/token`,
     namespace: readText(`${SERVICE_ACCOUNT}/namespace`, "service account namespace").trim(),
   };
 }

@@ -106,6 +106,7 @@ Deno.test("parseKubeconfig() reads files beside it, and those with a whole path"
       clientCertPem: `${PEM}cert`,
       clientKeyPem: `${PEM}key`,
       token: "from a file",
+      tokenPath: `${folder}/token`,
     });
   }));
 

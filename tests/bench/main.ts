@@ -88,7 +88,7 @@ function sum(values: Readonly<Record<string, number>>): number {
 }
 
 const bundled = await new Deno.Command(Deno.execPath(), {
-  args: ["task", "--quiet", "bundle"],
+  args: ["task", "--quiet", "bundle", "--quiet"],
   cwd: ROOT,
 }).output();
 if (!bundled.success) throw new Error(new TextDecoder().decode(bundled.stderr));

@@ -321,7 +321,18 @@ Deno.test("crds, version and --help print what they promise", async () => {
     "aggregatorconfigs.diengine.opendilab.org",
     "dijobs.diengine.opendilab.org",
   ]);
-  deepStrictEqual(version, { end: 0, stdout: `${config.version}\n`, stderr: "" });
+  const { deno, typescript, v8 } = Deno.version;
+  deepStrictEqual(version, {
+    end: 0,
+    stdout: [
+      `di-orchestrator ${config.version}`,
+      "commit     from the sources",
+      `deno       ${deno} (v8 ${v8})`,
+      `typescript ${typescript}`,
+      "",
+    ].join("\n"),
+    stderr: "",
+  });
   for (
     const name of ["operator", "server", "apiserver", "kubelet", "dev", "demo", "mock", "crds"]
   ) {
