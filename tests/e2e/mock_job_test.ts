@@ -30,6 +30,7 @@ Deno.test("the sample job runs to its end, cleans up, and leaves nothing when it
       strictEqual(job.status?.phase, "Succeeded");
       const conditions = job.status?.conditions ?? [];
       deepStrictEqual(conditions.map(({ type, status }) => `${type}=${status}`), [
+        "Accepted=True",
         "Created=False",
         "Running=False",
         "Succeeded=True",

@@ -35,7 +35,8 @@ Deno.test("ProcessKeeper.stop() ends stopped processes and their children, and t
   const pids = await eventually("both process ids", () => pidsIn(kept.logTail()));
   kept.signal("SIGSTOP");
   await keeper.stop();
-  deepStrictEqual(pids.filter(isAlive), []);
+  // The child was sent its signal, and is given a moment to obey on a busy machine.
+  await eventually("their end", () => !pids.some(isAlive));
   await eventuallyGone(keeper.folder);
 });
 
