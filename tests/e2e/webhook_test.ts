@@ -3,7 +3,9 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { makeCertificate } from "../../src/devcluster/certificate.ts";
 import { explained, runOrchestrator, startOrchestrator } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
+import { readExposition } from "../support/exposition.ts";
 import { freePort } from "../support/free_port.ts";
+import { metricRowsOf, readMetricsTable } from "../support/metrics_table.ts";
 
 const VALIDATE = "/validate-diengine-opendilab-org-v1alpha1-dijob";
 const START = { timeoutMs: 30_000 };
@@ -87,11 +89,11 @@ Deno.test("the webhook waits for its certificate, says so, serves with it, and t
       await Deno.writeTextFile(`${folder}/tls.key`, "nonsense");
       await eventually("the bad key to be seen", async () => (await ready())[0] === 500, START);
       strictEqual((await post(port, second, VALIDATE, review("All"))).status, 200);
-      const metrics = await (await fetch(`http://127.0.0.1:${probe}/metrics`)).text();
-      match(
-        metrics,
-        /controller_runtime_webhook_requests_total\{webhook="\/validate-[^"]+",code="200"\} \d/,
+      const { families, faults } = readExposition(
+        await (await fetch(`http://127.0.0.1:${probe}/metrics`)).text(),
       );
+      deepStrictEqual(faults, []);
+      deepStrictEqual(metricRowsOf(families), await readMetricsTable("webhook"));
     });
     webhook.kill("SIGTERM");
     strictEqual(await webhook.ended, 0, webhook.stderr());

@@ -10,7 +10,7 @@ export interface MetricRow {
   readonly help: string;
 }
 
-export type Exporter = "operator" | "server";
+export type Exporter = "operator" | "server" | "webhook";
 
 const PAGE = new URL("../../docs/observability.md", import.meta.url);
 const ROW = new RegExp(`^\\| \`(\\w+)\` \\| (${METRIC_TYPES.join("|")}) \\|(.*)\\|(.*)\\|$`);

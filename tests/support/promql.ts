@@ -50,7 +50,8 @@ export async function checkExpressions(
 
 /** Every series that Prometheus has of operator and server, by name. */
 async function readSeries(): Promise<Record<string, Series>> {
-  const rows = [...await readMetricsTable("operator"), ...await readMetricsTable("server")];
+  const exporters = ["operator", "server", "webhook"] as const;
+  const rows = (await Promise.all(exporters.map(readMetricsTable))).flat();
   const series = rows.flatMap(({ name, type, labels }): [string, Series][] => {
     const all = [...TARGET_LABELS, ...labels];
     if (type !== "histogram") return [[name, { type, labels: all }]];
