@@ -178,6 +178,22 @@ const ROWS: readonly Expectation[] = [
     ],
     sees: ["ADDED b", "ADDED c"],
   },
+  {
+    it: "tells its version before its time is over",
+    given: [configMap("a")],
+    watch: (seen) =>
+      `configmaps?${OWN}&resourceVersion=${seen("a").metadata.resourceVersion}` +
+      "&allowWatchBookmarks=true&timeoutSeconds=5",
+    then: [make("b")],
+    sees: ["ADDED b", {
+      type: "BOOKMARK",
+      object: {
+        kind: "ConfigMap",
+        apiVersion: "v1",
+        metadata: { resourceVersion: /^\d+$/, annotations: ABSENT, name: ABSENT },
+      },
+    }],
+  },
 ];
 
 contract("watch with state", ROWS);
