@@ -2,7 +2,7 @@
 import { applies, share } from "./applies.ts";
 import type { Exchange } from "./exchange.ts";
 import { ABSENT, created, notFound, ok, whole } from "./expected.ts";
-import { configMap, DIENGINE, dijob, service } from "./objects.ts";
+import { configMap, deployment, DIENGINE, dijob, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 import { define, GROUP, WIDGETS } from "./widgets.ts";
 
@@ -15,6 +15,23 @@ const APPLIED_IN_CLIENT: Exchange = {
     annotations: { [LAST_APPLIED]: JSON.stringify(configMap("a", { x: "1" })) },
   }, { x: "1" }),
 };
+
+/** An apply of a deployment whose pods have this toleration. */
+function appliesToleration(toleration: Readonly<Record<string, string>>): Exchange {
+  return {
+    send: "PATCH apps/v1/deployments/a?fieldManager=me",
+    type: "apply",
+    body: deployment("a", {
+      template: {
+        metadata: { labels: { app: "a" } },
+        spec: {
+          containers: [{ name: "main", image: "nowhere/none:1" }],
+          tolerations: [toleration],
+        },
+      },
+    }),
+  };
+}
 
 const ROWS: readonly Expectation[] = [
   {
@@ -165,6 +182,16 @@ const ROWS: readonly Expectation[] = [
           'Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using v1: .data.x',
       },
     },
+  },
+  {
+    it: "replaces a list that is owned as a whole",
+    after: [appliesToleration({ key: "x", operator: "Equal", value: "1" })],
+    ...appliesToleration({ key: "y", operator: "Exists" }),
+    answers: ok({
+      spec: {
+        template: { spec: { tolerations: [{ key: "y", operator: "Exists", value: ABSENT }] } },
+      },
+    }),
   },
 ];
 

@@ -1,7 +1,7 @@
 /** Server-side apply: each manager says what it wants, and owns what it has said. */
 import { ABSENT, ANY, conflict, created, invalid, ok, refused } from "./expected.ts";
 import { applies, share } from "./applies.ts";
-import { configMap, pod } from "./objects.ts";
+import { configMap, object, pod } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
 import { define } from "./widgets.ts";
 
@@ -293,6 +293,24 @@ const ROWS: readonly Expectation[] = [
         ],
       },
     }),
+  },
+  {
+    it: "names the subresource by which the owner has written",
+    given: [pod("a")],
+    after: [{
+      send: "PATCH pods/a/status?fieldManager=kubelet",
+      type: "merge",
+      body: { status: { message: "one" } },
+    }],
+    send: "PATCH pods/a/status?fieldManager=me",
+    type: "apply",
+    body: object("v1", "Pod", "a", { status: { message: "two" } }),
+    answers: refused(
+      409,
+      "Conflict",
+      'Apply failed with 1 conflict: conflict with "kubelet" with subresource "status" using v1: .status.message',
+      ANY,
+    ),
   },
 ];
 

@@ -1,7 +1,14 @@
 /** Creating objects: what a request asks for beside its body. */
 import { ABSENT, ANY, created, invalid, notFound } from "./expected.ts";
-import { configMap, pod } from "./objects.ts";
+import { configMap, ownedBy, pod, service } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
+
+/** A service with a port of every node that no other row takes. */
+const NODE_PORT = service("a", {
+  type: "NodePort",
+  clusterIP: undefined,
+  ports: [{ port: 80, nodePort: 31_991 }],
+});
 
 const ROWS: readonly Expectation[] = [
   {
@@ -69,6 +76,28 @@ const ROWS: readonly Expectation[] = [
       "fieldValidation",
       'Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"',
     ]),
+  },
+  {
+    it: "gives nothing out for a service with dryRun=All",
+    after: [{ send: "POST services?dryRun=All", body: NODE_PORT }],
+    send: "POST services",
+    body: NODE_PORT,
+    answers: created({ spec: { ports: [{ nodePort: 31_991 }] } }),
+    then: [{ send: "DELETE services/a" }],
+  },
+  {
+    it: "counts an owner once, and warns of it",
+    given: [configMap("a")],
+    send: "POST configmaps",
+    body: (seen) => {
+      const owner = ownedBy(seen("a"));
+      return configMap({ name: "b", ownerReferences: [owner, owner] });
+    },
+    answers: {
+      status: 201,
+      body: { metadata: { ownerReferences: [{ name: "a" }] } },
+      headers: { warning: /ownerReferences contains duplicate entries/ },
+    },
   },
 ];
 

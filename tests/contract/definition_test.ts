@@ -1,5 +1,5 @@
 /** Definitions of custom resources: what becomes of them. */
-import { ANY, created, invalid, named, notFound, ok, refused } from "./expected.ts";
+import { ABSENT, ANY, created, invalid, named, notFound, ok, refused } from "./expected.ts";
 import type { Exchange } from "./exchange.ts";
 import { DEFINITIONS, thingDefinition } from "./gizmos.ts";
 import { contract, type Expectation } from "./suite.ts";
@@ -52,6 +52,25 @@ const columns = things("columns", withA({ type: "integer" }));
 const crowded = things("crowded", OBJECT);
 const renamed = things("renamed", OBJECT);
 const fixed = things("fixed", OBJECT);
+const ruled = things("ruled", {
+  type: "object",
+  properties: { a: { type: "string", maxLength: 9 }, b: { type: "string" } },
+});
+const short = things("short", OBJECT, {
+  names: { kind: "Thing", plural: "things", shortNames: ["sh"] },
+});
+const stored = things("stored", OBJECT);
+const selected = things("selected", withA({ type: "string" }), {
+  versions: [{
+    name: "v1",
+    served: true,
+    storage: true,
+    schema: {
+      openAPIV3Schema: { type: "object", properties: { spec: withA({ type: "string" }) } },
+    },
+    selectableFields: [{ jsonPath: ".spec.a" }],
+  }],
+});
 const LONG = "123456";
 
 /** Lets texts have 3 characters at most from now on. */
@@ -265,6 +284,99 @@ const ROWS: readonly Expectation[] = [
       },
       { send: `GET /apis/${dying.path}`, eventually: true, answers: { status: 404 } },
     ],
+  },
+  {
+    it: "lets stand what a new rule forbids, until it is changed",
+    after: [
+      ruled.define,
+      ruled.served,
+      {
+        send: `POST ${ruled.path}`,
+        eventually: true,
+        body: ruled.thing("a", { a: LONG }),
+      },
+      {
+        send: `PATCH ${ruled.definition}`,
+        type: "json",
+        body: [{
+          op: "add",
+          path:
+            "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/a/x-kubernetes-validations",
+          value: [{ rule: "self.size() < 4", message: "a must be short" }],
+        }],
+      },
+      {
+        send: `POST ${ruled.path}?dryRun=All`,
+        eventually: true,
+        body: ruled.thing("b", { a: LONG }),
+        answers: { status: 422 },
+      },
+      {
+        send: `PATCH ${ruled.path}/a`,
+        type: "merge",
+        body: { spec: { b: "new" } },
+        answers: ok({ spec: { a: LONG, b: "new" } }),
+      },
+    ],
+    send: `PATCH ${ruled.path}/a`,
+    type: "merge",
+    body: { spec: { a: `${LONG}7` } },
+    answers: invalid(`Thing.ruled.${GROUP}`, "a", [
+      "Invalid",
+      "spec.a",
+      `Invalid value: "${LONG}7": a must be short`,
+    ]),
+  },
+  {
+    it: "does not accept a short name that another definition has",
+    after: [short.define, short.served, {
+      send: `POST ${DEFINITIONS}`,
+      body: {
+        ...thingDefinition(short.group, OBJECT, {
+          names: { kind: "Other", plural: "others", shortNames: ["sh"] },
+        }),
+        metadata: { name: `others.${short.group}` },
+      },
+    }],
+    send: `GET ${DEFINITIONS}/others.${short.group}`,
+    eventually: true,
+    answers: ok({
+      status: {
+        acceptedNames: { plural: "others", shortNames: ABSENT },
+        conditions: [
+          {
+            type: "NamesAccepted",
+            status: "False",
+            reason: "ShortNamesConflict",
+            message: '"sh" is already in use',
+          },
+          { type: "Established", status: "False", reason: "NotAccepted" },
+        ],
+      },
+    }),
+  },
+  {
+    it: "remembers the versions that were stored",
+    after: [stored.define, stored.served],
+    send: `PATCH ${stored.definition}`,
+    type: "json",
+    body: [
+      { op: "copy", from: "/spec/versions/0", path: "/spec/versions/1" },
+      { op: "replace", path: "/spec/versions/1/name", value: "v2" },
+      { op: "replace", path: "/spec/versions/0/storage", value: false },
+    ],
+    answers: ok({ status: { storedVersions: ["v1", "v2"] } }),
+  },
+  {
+    it: "lets objects be selected by the fields that the definition names",
+    after: [
+      selected.define,
+      selected.served,
+      { send: `POST ${selected.path}`, eventually: true, body: selected.thing("a", { a: "x" }) },
+      { send: `POST ${selected.path}`, body: selected.thing("b", { a: "y" }) },
+    ],
+    send: `GET ${selected.path}?fieldSelector=spec.a%3Dy`,
+    answers: ok({ items: [{ metadata: { name: "b" } }] }),
   },
 ];
 

@@ -6,6 +6,9 @@ import { contract, type Expectation } from "./suite.ts";
 
 const FINALIZER = "contract.opendilab.org/hold";
 
+/** Ten years. */
+const DECADE_SECONDS = 315_576_000;
+
 function options(more: Readonly<Record<string, unknown>>): Body {
   return { apiVersion: "v1", kind: "DeleteOptions", ...more };
 }
@@ -319,6 +322,30 @@ const ROWS: readonly Expectation[] = [
     ],
     send: "DELETE services/a",
     answers: ok({ kind: "Service", metadata: { name: "a" } }),
+  },
+  {
+    it: "counts the deletion of a pod as a change of it",
+    given: [pod("a", { nodeName: "n1" })],
+    send: "DELETE pods/a",
+    answers: ok({ metadata: { generation: 2, deletionGracePeriodSeconds: 30 } }),
+  },
+  {
+    it: "takes a negative grace period for a second",
+    given: [pod("a", { nodeName: "n1" })],
+    send: "DELETE pods/a",
+    body: options({ gracePeriodSeconds: -5 }),
+    answers: ok({ metadata: { deletionGracePeriodSeconds: 1 } }),
+  },
+  {
+    it: "shows when the grace period of a pod ends",
+    given: [pod("a", { nodeName: "n1" })],
+    send: "DELETE pods/a",
+    body: options({ gracePeriodSeconds: DECADE_SECONDS }),
+    answers: (seen) => {
+      const madeMs = Date.parse(String(seen("a").metadata["creationTimestamp"]));
+      const year = new Date(madeMs + 1000 * DECADE_SECONDS).getUTCFullYear();
+      return ok({ metadata: { deletionTimestamp: new RegExp(`^${year}-`) } });
+    },
   },
 ];
 

@@ -319,6 +319,26 @@ const ROWS: readonly Expectation[] = [
     ...apply("one", ["a"]),
     answers: ok({ spec: { tags: ["a", "b", "c"] } }),
   },
+  {
+    it: "counts the characters of a text, not its bytes",
+    after: [make({ mapped: { a: `v${"\u{1F600}".repeat(9)}` } })],
+    ...change({ mapped: { a: `v${"\u{1F600}".repeat(10)}` } }),
+    answers: {
+      status: 422,
+      body: {
+        details: {
+          causes: [
+            {
+              field: "spec.mapped.a",
+              reason: "FieldValueTooLong",
+              message: "Too long: may not be more than 10 bytes",
+            },
+            { field: "<nil>" },
+          ],
+        },
+      },
+    },
+  },
 ];
 
 contract("custom resources in full", ROWS, defineGizmos);

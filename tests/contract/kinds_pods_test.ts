@@ -71,6 +71,23 @@ const CONTAINERS: readonly (readonly [what: string, container: Fields, ...causes
     ],
   ],
   [
+    "a variable with two sources",
+    {
+      env: [{
+        name: "A",
+        valueFrom: {
+          fieldRef: { fieldPath: "metadata.name" },
+          resourceFieldRef: { resource: "limits.cpu" },
+        },
+      }],
+    },
+    [
+      "Invalid",
+      "env[0].valueFrom",
+      'Invalid value: "": may not have more than one field specified at a time',
+    ],
+  ],
+  [
     "a variable with a value and a source",
     { env: [{ name: "A", value: "x", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }] },
     [
@@ -323,6 +340,26 @@ const ROWS: readonly Expectation[] = [
     answers: created({
       spec: { initContainers: [{ readinessProbe: { periodSeconds: 10, failureThreshold: 3 } }] },
     }),
+  },
+  {
+    it: "takes a pod that asks for something for one that may have more",
+    send: "POST pods?dryRun=All",
+    body: pod("a", {
+      containers: [{ name: "main", image: "x", resources: { requests: { cpu: "1" } } }],
+    }),
+    answers: created({ status: { qosClass: "Burstable" } }),
+  },
+  {
+    it: "takes a pod that asks for all that it may have for one that is sure of it",
+    send: "POST pods?dryRun=All",
+    body: pod("a", {
+      containers: [{
+        name: "main",
+        image: "x",
+        resources: { limits: { cpu: "1", memory: "1Gi" } },
+      }],
+    }),
+    answers: created({ status: { qosClass: "Guaranteed" } }),
   },
 ];
 

@@ -131,6 +131,43 @@ const ROWS: readonly Expectation[] = [
     body: object("authentication.k8s.io/v1", "TokenReview", {}, { spec: { token: "wrong" } }),
     answers: created({ status: whole({ user: {}, error: "invalid bearer token" }) }),
   },
+  {
+    it: "refuses a review in a namespace of what is in another",
+    send: "POST authorization.k8s.io/v1/localsubjectaccessreviews",
+    body: accessReview("LocalSubjectAccessReview", {
+      user: "jane",
+      resourceAttributes: { ...CREATE_PODS, namespace: "default" },
+    }),
+    answers: {
+      status: 422,
+      body: {
+        details: {
+          causes: [{
+            field: "spec.resourceAttributes.namespace",
+            reason: "FieldValueInvalid",
+            message: 'Invalid value: "default": must match metadata.namespace',
+          }],
+        },
+      },
+    },
+  },
+  {
+    it: "says that a token is not for whom it is asked about",
+    after: [
+      { send: "POST serviceaccounts", body: object("v1", "ServiceAccount", "sa") },
+      { send: "POST serviceaccounts/sa/token", body: {} },
+    ],
+    send: "POST /apis/authentication.k8s.io/v1/tokenreviews",
+    body: (seen) => {
+      const { token } = seen("sa")["status"] as { readonly token: string };
+      return object("authentication.k8s.io/v1", "TokenReview", {}, {
+        spec: { token, audiences: ["others"] },
+      });
+    },
+    answers: created({
+      status: whole({ user: {}, error: /is invalid for the target audiences \["others"\]/ }),
+    }),
+  },
 ];
 
 contract("kinds, reviews", ROWS);

@@ -260,6 +260,12 @@ const ROWS: readonly Expectation[] = [
       /^only the following media types are accepted: application\/json, application\/yaml/,
     ),
   },
+  {
+    it: "takes pods that do not say whether they use the node's network for those that do not",
+    given: [pod("a"), pod("b", { hostNetwork: true })],
+    send: "GET pods?fieldSelector=spec.hostNetwork%3Dfalse",
+    answers: ok({ items: [{ metadata: { name: "a" } }] }),
+  },
 ];
 
 /** An Event in the row's namespace, which `here` has told. */

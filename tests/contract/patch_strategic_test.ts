@@ -309,6 +309,16 @@ const ROWS: readonly Expectation[] = [
     body: { count: 2 },
     answers: ok({ count: 2, involvedObject: { kind: "Pod" } }),
   },
+  {
+    it: "orders items without a word on them",
+    after: [{ send: "POST apps/v1/deployments", body: deployment() }],
+    send: "PATCH apps/v1/deployments/a",
+    type: "strategic",
+    body: inTemplate({
+      containers: [{ name: "main", "$setElementOrder/env": [{ name: "B" }, { name: "A" }] }],
+    }),
+    answers: ok(inTemplate({ containers: [{ env: [{ name: "B" }, { name: "A" }] }] })),
+  },
 ];
 
 /** A patch, or an answer, about the pods of a Deployment. */

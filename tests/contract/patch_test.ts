@@ -315,6 +315,18 @@ const ROWS: readonly Expectation[] = [
     body: [{ op: "add", path: "/spec/group", value: "g" }],
     answers: ok({ metadata: { generation: 2 }, spec: { group: "g" } }),
   },
+  {
+    it: "JSON: refuses more than 10,000 operations",
+    given: [configMap("a")],
+    send: "PATCH configmaps/a",
+    type: "json",
+    body: Array.from({ length: 10_001 }, () => ({ op: "test", path: "/kind", value: "ConfigMap" })),
+    answers: refused(
+      413,
+      "RequestEntityTooLarge",
+      "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
+    ),
+  },
 ];
 
 contract("patch", ROWS);

@@ -1,5 +1,6 @@
 /** Replacing objects: what kinds keep, and what they do not let change. */
-import { ABSENT, created, invalid, ok, whole } from "./expected.ts";
+import type { ApiObject } from "./exchange.ts";
+import { ABSENT, created, invalid, isRecord, ok, whole } from "./expected.ts";
 import {
   changed,
   configMap,
@@ -11,6 +12,12 @@ import {
   service,
 } from "./objects.ts";
 import { contract, type Expectation } from "./suite.ts";
+
+/** The port of its node that a service's first port has. */
+function nodePortOf({ spec }: ApiObject): unknown {
+  const [port] = isRecord(spec) && Array.isArray(spec["ports"]) ? spec["ports"] : [];
+  return isRecord(port) ? port["nodePort"] : undefined;
+}
 
 const ROWS: readonly Expectation[] = [
   {
@@ -206,6 +213,14 @@ const ROWS: readonly Expectation[] = [
       },
       { send: "DELETE /api/v1/nodes/contract-update" },
     ],
+  },
+  {
+    it: "keeps the port of its node for a service that leaves it out",
+    given: [service("a", { type: "NodePort", clusterIP: undefined })],
+    send: "PUT services/a",
+    body: changed("a", { spec: { ports: [{ port: 80, targetPort: 8080 }] } }),
+    answers: (seen) =>
+      ok({ spec: { ports: [{ targetPort: 8080, nodePort: nodePortOf(seen("a")) }] } }),
   },
 ];
 

@@ -231,6 +231,17 @@ const ROWS: readonly Expectation[] = [
     body: pod("a"),
     answers: notFound("pods", "a"),
   },
+  {
+    it: "lets no toleration of a pod go",
+    given: [pod("a", { tolerations: [{ key: "x", operator: "Exists" }] })],
+    send: "PUT pods/a",
+    body: changed("a", { spec: { tolerations: [] } }),
+    answers: invalid("Pod", "a", [
+      "Forbidden",
+      "spec.tolerations",
+      "Forbidden: existing toleration can not be modified except its tolerationSeconds",
+    ]),
+  },
 ];
 
 contract("update, pods", ROWS);

@@ -10,6 +10,9 @@ const AS_TABLE = `application/json;as=Table;${META}`;
 const INITIAL = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
 const END = { "k8s.io/initial-events-end": "true" };
 
+/** An object in another namespace than the row's. */
+const ELSEWHERE = configMap({ generateName: "contract-" });
+
 const ROWS: readonly Expectation[] = [
   {
     it: "lists first, and marks the end of the list with a bookmark",
@@ -157,6 +160,37 @@ const ROWS: readonly Expectation[] = [
       object: {
         kind: "Table",
         rows: [{ cells: ANY, object: { metadata: { annotations: END } } }],
+      },
+    }],
+  },
+  {
+    it: "shows nothing of other namespaces, of what was and of what comes",
+    given: [configMap("a")],
+    after: [
+      { send: "POST /api/v1/namespaces/default/configmaps", body: ELSEWHERE },
+      { send: "GET configmaps/a" },
+      make("b"),
+    ],
+    watch: (seen) => `configmaps?${OWN}&resourceVersion=${seen("a").metadata.resourceVersion}`,
+    then: [
+      { send: "POST /api/v1/namespaces/default/configmaps", body: ELSEWHERE },
+      make("c"),
+    ],
+    sees: ["ADDED b", "ADDED c"],
+  },
+  {
+    it: "tells its version before its time is over",
+    given: [configMap("a")],
+    watch: (seen) =>
+      `configmaps?${OWN}&resourceVersion=${seen("a").metadata.resourceVersion}` +
+      "&allowWatchBookmarks=true&timeoutSeconds=5",
+    then: [make("b")],
+    sees: ["ADDED b", {
+      type: "BOOKMARK",
+      object: {
+        kind: "ConfigMap",
+        apiVersion: "v1",
+        metadata: { resourceVersion: /^\d+$/, annotations: ABSENT, name: ABSENT },
       },
     }],
   },

@@ -66,6 +66,8 @@ testOnNode("kubectl logs shows what containers said", async (session, t) => {
     });
     strictEqual(await logs("two", "-c", "first", "--tail=1"), "three\n");
     strictEqual(await logs("two", "-c", "second", "--since=1h"), "other\n");
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    strictEqual(await logs("two", "-c", "second", `--since-time=${later}`), "");
     strictEqual(await logs("two", "-c", "first", "--limit-bytes=5"), "one\nt");
     match(
       await logs("two", "-c", "second", "--timestamps"),

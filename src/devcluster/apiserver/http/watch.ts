@@ -11,6 +11,8 @@ import { changeLine, objectText, type View, watchLine } from "./views.ts";
 
 /** How often an idle watch tells its version, in ms. */
 const BOOKMARK_INTERVAL_MS = 25_000;
+/** How long before its end a watch tells its version once more, in ms: as the real server does. */
+const LAST_BOOKMARK_MS = 2000;
 /** A watch lives this long at most when the client does not say, in s: 30 to 60 min as the real one. */
 const DEFAULT_TIMEOUT_S = 1800;
 /** Bytes that may wait for a slow client before its watch is ended. */
@@ -81,6 +83,7 @@ class WatchSession implements Watcher {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
+  #lastBookmark: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     cluster: Cluster,
@@ -143,7 +146,10 @@ class WatchSession implements Watcher {
     }
     this.#collection.addWatcher(this);
     this.#deadline = setTimeout(() => this.close(), timeoutMs);
-    if (bookmarks) this.#ticker = setInterval(() => this.#bookmark(), BOOKMARK_INTERVAL_MS);
+    if (!bookmarks) return;
+    this.#ticker = setInterval(() => this.#bookmark(), BOOKMARK_INTERVAL_MS);
+    const lastMs = timeoutMs - LAST_BOOKMARK_MS;
+    if (lastMs > 0) this.#lastBookmark = setTimeout(() => this.#bookmark(), lastMs);
   }
 
   #sendState(announceEnd: boolean): void {
@@ -190,6 +196,7 @@ class WatchSession implements Watcher {
   #end(): void {
     clearTimeout(this.#deadline);
     clearInterval(this.#ticker);
+    clearTimeout(this.#lastBookmark);
     this.#collection.removeWatcher(this);
     this.#controller = undefined;
   }

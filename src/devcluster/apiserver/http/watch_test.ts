@@ -79,6 +79,15 @@ Deno.test("a client that does not read loses its watch, and nothing else: it goe
   api.server.stop();
 });
 
+Deno.test("a watch from a version that is yet to come shows only what comes after it", async () => {
+  const { api, version } = await startWithObject();
+  const early = await watch(api, String(Number(version) + 2));
+  await change(api, 4);
+  deepStrictEqual((await turns(early, 2)).map(({ turn }) => turn), ["2", "3"]);
+  await early.close();
+  api.server.stop();
+});
+
 Deno.test("five hundred watchers see every change", async () => {
   const { api, version } = await startWithObject();
   const watchers = await Promise.all(Array.from({ length: 500 }, () => watch(api, version)));

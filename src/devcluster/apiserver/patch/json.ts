@@ -22,7 +22,7 @@ export function jsonPatch(target: object, patch: unknown): unknown {
     throw new StatusError(
       413,
       "RequestEntityTooLarge",
-      `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`,
     );
   }
   if (!patch.every(isOperation)) throw rejected();
