@@ -270,6 +270,8 @@ testSession("kubectl knows kinds, fields and rights", cluster, async (session, t
     strictEqual(await session.ok("auth", "can-i", "create", "pods", "--subresource=exec"), "yes\n");
     match(await session.ok("auth", "can-i", "--list"), /^\*\.\* +\[\] +\[\] +\[\*\]$/m);
     match(await session.ok("auth", "whoami"), /^Username +\S+$/m);
+    const stranger = ["auth", "can-i", "create", "pods", "--as=system:anonymous"];
+    match(await session.refusal(...stranger), /User "system:anonymous" cannot create resource/);
   });
 
   await t.step("top says what is missing", async () => {
