@@ -208,7 +208,9 @@ async function createService(
       : undefined;
     const pod = service.metadata.ownerReferences?.[0];
     const holder = existing?.metadata.ownerReferences?.find(({ name }) => name === pod?.name);
-    if (existing !== undefined && holder !== undefined && holder.uid === pod?.uid) {
+    const isOfPod = holder !== undefined && holder.uid === pod?.uid;
+    // v0.2.2 had the job own the services: such a one outlives its pod, and serves the next one too.
+    if (existing !== undefined && (isOfPod || isOwnedBy(existing, [job]))) {
       caches.services.observe(trimService(existing));
       return;
     }

@@ -216,6 +216,17 @@ Deno.test("a service that the server was faster to make counts as made", () =>
     deepStrictEqual(await stage.pass(), []);
   }));
 
+Deno.test("a service that the job itself owns, as v0.2.2 had it, serves the coordinator that is made anew", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: stage.job }));
+    deepStrictEqual(await stage.pass(), [
+      "POST pods/pong-coordinator",
+      "PUT dijobs/pong/status",
+    ]);
+    deepStrictEqual(await stage.pass(), []);
+    deepStrictEqual(stage.conditions(), ["Created True DIJobCreated"]);
+  }));
+
 Deno.test("a service of an earlier pod is not taken for the new one's", () =>
   onStage(aJob("pong", { phase: "Running" }), async (stage) => {
     stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: aPod("x", { uid: "gone" }) }));
