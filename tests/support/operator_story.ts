@@ -216,9 +216,9 @@ export class OperatorStory implements AsyncDisposable {
     await this.client.delete(PODS, this.key(name));
   }
 
-  /** Plays a node that has stopped the pod: it goes at once. */
+  /** Plays a node that has stopped the pod: it goes at once, if it is still there. */
   async kill(name: string): Promise<void> {
-    if (await isGone(this.client.delete(PODS, this.key(name), { gracePeriodSeconds: 0 }))) return;
+    await isGone(this.client.delete(PODS, this.key(name), { gracePeriodSeconds: 0 }));
   }
 
   async deleteService(name: string): Promise<void> {
@@ -239,7 +239,7 @@ export class OperatorStory implements AsyncDisposable {
       ).sort();
   }
 
-  /** Waits until these are the Events, no more and none twice, also after a restart of the operator. */
+  /** Waits until these are the Events, no more and none twice. */
   async untilEvents(expected: readonly string[]): Promise<void> {
     const wanted = [...expected].sort();
     await eventually(`the Events ${wanted.join("; ")}`, async () => {

@@ -84,12 +84,17 @@ export class StoryOperator {
 
   /** A new operator in the place of the old one: it lists everything before it works. */
   async restart(): Promise<void> {
-    await this.#running?.stop();
+    await this.stop();
     await this.start();
   }
 
-  async end(): Promise<void> {
+  /** Nobody works on jobs until {@link start}. */
+  async stop(): Promise<void> {
     await this.#running?.stop();
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
     this.#client?.close();
     // The embedded cluster ends with the test file; a real one may serve others after it.
     const key = { namespace: "", name: this.#probeNamespace };
