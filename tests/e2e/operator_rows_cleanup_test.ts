@@ -137,6 +137,23 @@ Deno.test("pods are given their own time to end", WITH_OPERATOR, async () => {
 });
 
 Deno.test(
+  "pods are given no time to end where the operator is told so",
+  WITH_OPERATOR,
+  async () => {
+    await operator.restart({ cleanupGraceSeconds: 0 });
+    try {
+      await using story = await OperatorStory.run(operator);
+      const spec = { nodeName: `none-${story.namespace}`, terminationGracePeriodSeconds: 17 };
+      await story.addReplica("learner", "a", { template: aTemplate({ spec }) });
+      await story.report(COORDINATOR, "Succeeded");
+      await story.untilPods([COORDINATOR]);
+    } finally {
+      await operator.restart();
+    }
+  },
+);
+
+Deno.test(
   "a deletion that is refused holds up no other, is tried again, and is told of once",
   WITH_OPERATOR,
   async () => {

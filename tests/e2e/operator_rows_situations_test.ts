@@ -473,3 +473,46 @@ Deno.test(
     await story.untilEvents(events);
   },
 );
+
+Deno.test("an operator that was away goes on from what it finds", WITH_OPERATOR, async () => {
+  await using story = await OperatorStory.run(operator);
+  await story.addReplica("collector", "a");
+  await story.untilServices([COORDINATOR, "demo-collector-a"]);
+  await operator.stop();
+  await story.report(COORDINATOR, "Succeeded");
+  const later = await story.submit({}, "later");
+  await operator.start();
+  await story.untilPhase("Succeeded");
+  await story.untilPods([COORDINATOR, "later-coordinator"]);
+  const { metadata } = await story.pod("later-coordinator");
+  deepStrictEqual(metadata.ownerReferences?.map(({ uid }) => uid), [later.metadata.uid]);
+});
+
+Deno.test(
+  "jobs of one name in two namespaces have nothing to do with each other",
+  WITH_OPERATOR,
+  async () => {
+    await using one = await OperatorStory.run(operator);
+    await using other = await OperatorStory.run(operator);
+    await other.addReplica("collector", "a");
+    await one.report(COORDINATOR, "Failed");
+    await one.untilPhase("Failed");
+    await one.settle();
+    const { status } = await other.job();
+    deepStrictEqual([status?.phase, status?.replicaStatus?.Collector], ["Running", { active: 1 }]);
+    deepStrictEqual(await other.podNames(), ["demo-collector-a", COORDINATOR]);
+  },
+);
+
+Deno.test(
+  "a second pod that says it is the coordinator does not hold up the job",
+  WITH_OPERATOR,
+  async () => {
+    await using story = await OperatorStory.run(operator);
+    await story.addReplica("coordinator", "b", { phase: "Failed" });
+    await story.settle();
+    strictEqual((await story.job()).status?.phase, "Running");
+    await story.report(COORDINATOR, "Succeeded");
+    await story.untilPhase("Succeeded");
+  },
+);

@@ -14,7 +14,11 @@ import {
   SERVICES,
 } from "../../src/kube/mod.ts";
 import { loggerOf } from "../../src/lib/logger.ts";
-import { type RunningOperator, startOperator } from "../../src/operator/mod.ts";
+import {
+  type OperatorOptions,
+  type RunningOperator,
+  startOperator,
+} from "../../src/operator/mod.ts";
 import { aTemplate } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { createNamespace, IS_REAL, type TestCluster } from "./test_cluster.ts";
@@ -67,7 +71,8 @@ export class StoryOperator {
     return this.#client?.writes ?? [];
   }
 
-  async start(): Promise<void> {
+  /** @param more Over the usual options, until it is started again. */
+  async start(more: Partial<OperatorOptions> = {}): Promise<void> {
     this.#client ??= new OperatorClient(readKubeconfig(this.cluster.kubeconfigPath));
     if (this.#probeNamespace === "") {
       this.#probeNamespace = await createNamespace(this.cluster, "probes");
@@ -79,13 +84,14 @@ export class StoryOperator {
       workers: 4,
       log: loggerOf("operator"),
       now: () => Date.now() + this.#aheadMs,
+      ...more,
     });
   }
 
   /** A new operator in the place of the old one: it lists everything before it works. */
-  async restart(): Promise<void> {
+  async restart(more: Partial<OperatorOptions> = {}): Promise<void> {
     await this.stop();
-    await this.start();
+    await this.start(more);
   }
 
   /** Nobody works on jobs until {@link start}. */
