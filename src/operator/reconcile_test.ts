@@ -268,6 +268,14 @@ Deno.test("a finished job's pods are deleted by uid, and an event tells of each"
     strictEqual(stage.api.get(PODS, "pong-collector-c")?.metadata.deletionTimestamp, undefined);
   }));
 
+Deno.test("a pod that was deleted is not deleted again before the watch has told of it", () =>
+  onStage(aJob("pong", { phase: "Succeeded" }), async (stage) => {
+    stage.api.put(PODS, aPod("pong-collector-a", { ownedBy: stage.job, phase: "Running" }));
+    stage.look();
+    deepStrictEqual(await stage.pass(), ["DELETE pods/pong-collector-a"]);
+    deepStrictEqual(await stage.pass(), []);
+  }));
+
 Deno.test("a deletion that is refused does not stop the others, is told of, and fails the pass", () =>
   onStage(aJob("pong", { phase: "Failed" }), async (stage) => {
     for (const name of ["pong-collector-a", "pong-collector-b"]) {
