@@ -1,6 +1,6 @@
 /** What a finished job leaves behind, and what goes. */
 import { type CleanPodPolicy, cleanPodPolicyOf, coordinatorName, type DIJob } from "../api/mod.ts";
-import type { Pod } from "../kube/mod.ts";
+import type { Pod, Service } from "../kube/mod.ts";
 import type { Action } from "./plan.ts";
 import type { JobSnapshot } from "./snapshot.ts";
 import { DEADLINE_REASON } from "./status.ts";
@@ -9,13 +9,15 @@ import { DEADLINE_REASON } from "./status.ts";
 export function planCleanup({ job, pods, services }: JobSnapshot): Action[] {
   const policy = cleanPodPolicyOf(job.spec);
   return pods.flatMap((pod): Action[] => {
-    // A pod that goes takes its service along: the service is owned by it.
-    if (pod.metadata.deletionTimestamp !== undefined) return [];
-    if (isTaken(pod, policy) || (isPastDeadline(job) && isLive(pod))) {
-      return [{ kind: "deletePod", pod }];
-    }
+    const isLeaving = pod.metadata.deletionTimestamp !== undefined;
+    const isDue = isTaken(pod, policy) || (isPastDeadline(job) && isLive(pod));
     const service = services.get(pod.metadata.name ?? "");
-    return service === undefined ? [] : [{ kind: "deleteService", service }];
+    const goesAlong = service === undefined || isOwnedAloneBy(service, pod);
+    // One that does not go along goes first: nobody finds it once the pod is gone.
+    if (service !== undefined && (!goesAlong || !(isLeaving || isDue))) {
+      return [{ kind: "deleteService", service }];
+    }
+    return isDue && !isLeaving ? [{ kind: "deletePod", pod }] : [];
   });
 }
 
@@ -30,6 +32,14 @@ export function planRemoval({ job, pods }: JobSnapshot): Action[] {
   const next = others.length > 0 ? others : pods;
   return next.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map((pod) => ({ kind: "deletePod", pod }));
+}
+
+/** True for what garbage collection takes with the pod. Older versions had the job own services as well. */
+function isOwnedAloneBy(
+  { metadata: { ownerReferences = [] } }: Service,
+  { metadata }: Pod,
+): boolean {
+  return ownerReferences.every(({ uid }) => uid === metadata.uid);
 }
 
 function isTaken(pod: Pod, policy: CleanPodPolicy): boolean {

@@ -1,5 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
-import { aJob, aPod, aService, type PodParts } from "../../tests/support/builders.ts";
+import { aJob, aPod, aService, ownerOf, type PodParts } from "../../tests/support/builders.ts";
 import type { DIJobSpec } from "../api/mod.ts";
 import { planCleanup } from "./cleanup.ts";
 import type { Action } from "./plan.ts";
@@ -62,6 +62,23 @@ Deno.test.each([{ policy: "Running" }, { policy: "All" }, { policy: "None" }])(
     const pod = aPod("pong-collector-a", { phase: "Running", deleting: true });
     const service = aService("pong-collector-a", { ownedBy: pod });
     deepStrictEqual(cleanUp(policy, [pod], new Map([["pong-collector-a", service]])), []);
+  },
+);
+
+Deno.test.each<{ pod: string; parts: PodParts }>([
+  { pod: "is to go", parts: { phase: "Running" } },
+  { pod: "is on its way out", parts: { phase: "Running", deleting: true } },
+  { pod: "stays", parts: { phase: "Failed" } },
+])(
+  "planCleanup() of a pod that $pod deletes a service first that the job owns too",
+  ({ parts }) => {
+    const name = "pong-collector-a";
+    const pod = aPod(name, parts);
+    const service = aService(name, { ownedBy: pod });
+    service.metadata.ownerReferences?.push(ownerOf(aJob("pong")));
+    deepStrictEqual(cleanUp("Running", [pod], new Map([[name, service]])), [
+      { kind: "deleteService", service },
+    ]);
   },
 );
 

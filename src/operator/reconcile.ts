@@ -15,12 +15,14 @@ import {
   isNotFound,
   keyOf,
   type KubeClient,
+  type KubeObject,
   type ObjectKey,
   type Pod,
   PODS,
   type Resource,
   type Service,
   SERVICES,
+  type Status,
 } from "../kube/mod.ts";
 import type { Logger } from "../lib/logger.ts";
 import { mapLimited } from "../lib/parallel.ts";
@@ -147,12 +149,16 @@ async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<v
     }
     case "createService":
       return await restoreService(action.service, job, deps);
-    case "deletePod":
-      return await deleteOwn(PODS, action.pod, job, deps);
+    case "deletePod": {
+      const left = await deleteOwn(PODS, action.pod, job, deps);
+      // The end of one pod wakes the next pass before the watch has told of the others'.
+      if (left !== undefined) deps.caches.pods.observe(trimPod(left));
+      return;
+    }
     case "deleteJob":
       return await deleteJob(job, deps);
     case "deleteService":
-      return await deleteOwn(SERVICES, action.service, job, deps);
+      return void await deleteOwn(SERVICES, action.service, job, deps);
   }
 }
 
@@ -208,7 +214,9 @@ async function createService(
       : undefined;
     const pod = service.metadata.ownerReferences?.[0];
     const holder = existing?.metadata.ownerReferences?.find(({ name }) => name === pod?.name);
-    if (existing !== undefined && holder !== undefined && holder.uid === pod?.uid) {
+    const isOfPod = holder !== undefined && holder.uid === pod?.uid;
+    // v0.2.2 had the job own the services: such a one outlives its pod, and serves the next one too.
+    if (existing !== undefined && (isOfPod || isOwnedBy(existing, [job]))) {
       caches.services.observe(trimService(existing));
       return;
     }
@@ -250,26 +258,34 @@ async function deleteJob(job: DIJob, { client, signal, again }: ReconcileDeps): 
   }
 }
 
+/** The object as it is on its way out; undefined when it is gone. */
 async function deleteOwn<T extends Pod | Service>(
   resource: Resource<T>,
   object: T,
   job: DIJob,
   { client, events, signal, cleanupGraceSeconds }: ReconcileDeps,
-): Promise<void> {
+): Promise<T | undefined> {
   const what = resource.kind === PODS.kind ? "pod" : "service";
   const { uid = "" } = object.metadata;
   const grace = what === "pod" && cleanupGraceSeconds !== undefined
     ? { gracePeriodSeconds: cleanupGraceSeconds }
     : {};
   try {
-    await client.delete(resource, keyOf(object), { preconditions: { uid }, ...grace, signal });
+    const options = { preconditions: { uid }, ...grace, signal };
+    const answer = await client.delete(resource, keyOf(object), options);
     events.record(job, removed(what, object));
+    return isObject(answer) ? answer : undefined;
   } catch (error) {
     // Not there any more, or a namesake of another uid: either way the one meant is gone.
-    if (isNotFound(error) || isConflict(error)) return;
+    if (isNotFound(error) || isConflict(error)) return undefined;
     events.record(job, failed("delete", what, object, error));
     throw error;
   }
+}
+
+/** An answer to a deletion that is the object as it still is, not word that it is gone. */
+function isObject<T extends KubeObject>(answer: T | Status): answer is T {
+  return answer.metadata !== undefined && "uid" in answer.metadata;
 }
 
 async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps): Promise<void> {

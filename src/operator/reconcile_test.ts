@@ -216,6 +216,17 @@ Deno.test("a service that the server was faster to make counts as made", () =>
     deepStrictEqual(await stage.pass(), []);
   }));
 
+Deno.test("a service that the job itself owns, as v0.2.2 had it, serves the coordinator that is made anew", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: stage.job }));
+    deepStrictEqual(await stage.pass(), [
+      "POST pods/pong-coordinator",
+      "PUT dijobs/pong/status",
+    ]);
+    deepStrictEqual(await stage.pass(), []);
+    deepStrictEqual(stage.conditions(), ["Created True DIJobCreated"]);
+  }));
+
 Deno.test("a service of an earlier pod is not taken for the new one's", () =>
   onStage(aJob("pong", { phase: "Running" }), async (stage) => {
     stage.api.put(SERVICES, aService("pong-coordinator", { ownedBy: aPod("x", { uid: "gone" }) }));
@@ -255,6 +266,14 @@ Deno.test("a finished job's pods are deleted by uid, and an event tells of each"
     deepStrictEqual(await stage.pass(), ["DELETE pods/pong-collector-a"]);
     deepStrictEqual(stage.events(), ["Normal SuccessfulDelete: Delete pod: pong-collector-a"]);
     strictEqual(stage.api.get(PODS, "pong-collector-c")?.metadata.deletionTimestamp, undefined);
+  }));
+
+Deno.test("a pod that was deleted is not deleted again before the watch has told of it", () =>
+  onStage(aJob("pong", { phase: "Succeeded" }), async (stage) => {
+    stage.api.put(PODS, aPod("pong-collector-a", { ownedBy: stage.job, phase: "Running" }));
+    stage.look();
+    deepStrictEqual(await stage.pass(), ["DELETE pods/pong-collector-a"]);
+    deepStrictEqual(await stage.pass(), []);
   }));
 
 Deno.test("a deletion that is refused does not stop the others, is told of, and fails the pass", () =>
