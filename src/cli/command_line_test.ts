@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { buildCrds } from "../api/mod.ts";
 import { runCommandLine } from "./mod.ts";
-import { VERSION } from "./version.ts";
+import { VERSION, versionLines } from "./version.ts";
 
 /** Runs a command line that ends by itself; standard error is taken from the process. */
 async function run(
@@ -36,9 +36,16 @@ async function run(
   }
 }
 
-Deno.test("version prints the version of deno.json", async () => {
+Deno.test("version prints the version of deno.json, and what the program runs on", async () => {
   const { code, printed } = await run("version");
-  deepStrictEqual([code, printed], [0, [VERSION]]);
+  deepStrictEqual([code, printed], [0, versionLines()]);
+  deepStrictEqual(printed.map((line) => line.split(" ", 1)[0]), [
+    "di-orchestrator",
+    "commit",
+    "deno",
+    "typescript",
+  ]);
+  strictEqual(printed[0], `di-orchestrator ${VERSION}`);
 });
 
 Deno.test("crds prints both definitions as YAML", async () => {
