@@ -3,6 +3,7 @@ import { sleep } from "../lib/abort.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { KubeClient } from "./client.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "./errors.ts";
+import { LeaseWatch } from "./lease_watch.ts";
 import { LEASES } from "./resources.ts";
 import type { Lease, ObjectKey } from "./types.ts";
 
@@ -45,6 +46,15 @@ interface Sighting {
 
 /** Stands for the lease, holds it, and resolves when that ends. Never rejects. */
 export async function runElection(options: ElectionOptions): Promise<ElectionEnd> {
+  const watch = new LeaseWatch(options);
+  try {
+    return await standAndHold(options, watch);
+  } finally {
+    await watch.stop();
+  }
+}
+
+async function standAndHold(options: ElectionOptions, watch: LeaseWatch): Promise<ElectionEnd> {
   const { signal, timing = ELECTION_TIMING, log, now = Date.now } = options;
   let sighting: Sighting = { text: "", atMs: now() };
   let heldSinceMs: number | undefined;
@@ -52,6 +62,8 @@ export async function runElection(options: ElectionOptions): Promise<ElectionEnd
   const limitMs = () =>
     Math.max(1, Math.min(timing.renewMs / 2, (heldSinceMs ?? now()) + timing.renewMs - now()));
   while (!signal.aborted) {
+    /** When another's lease runs out, as far as we know. */
+    let expiryMs = Infinity;
     try {
       const lease = await readLease(options, limitMs());
       const text = JSON.stringify(lease?.spec ?? null);
@@ -59,18 +71,26 @@ export async function runElection(options: ElectionOptions): Promise<ElectionEnd
       if (mayTake(lease, options.identity, now() - sighting.atMs)) {
         const writtenMs = now();
         await writeLease(lease, options, writtenMs, limitMs());
-        if (heldSinceMs === undefined) options.onLead();
+        if (heldSinceMs === undefined) {
+          options.onLead();
+          watch.stop();
+        }
         // Others count from the write, not from its answer.
         heldSinceMs = writtenMs;
       } else if (heldSinceMs !== undefined) return "lost";
+      else expiryMs = sighting.atMs + durationMs(lease) + 1;
     } catch (error) {
       // Another copy was faster, or the API server is away: both are seen at the next try.
       if (!isConflict(error) && !isAlreadyExists(error)) {
         log.warning("Could not renew leadership; trying again", { error: String(error) });
       }
     }
-    if (heldSinceMs !== undefined && now() - heldSinceMs >= timing.renewMs) return "lost";
-    const leftMs = heldSinceMs === undefined ? Infinity : heldSinceMs + timing.renewMs - now();
+    if (heldSinceMs === undefined) {
+      await watch.wait(Math.min(timing.retryMs, expiryMs - now()), signal);
+      continue;
+    }
+    const leftMs = heldSinceMs + timing.renewMs - now();
+    if (leftMs <= 0) return "lost";
     await sleep(Math.min(timing.retryMs, leftMs), signal);
   }
   if (heldSinceMs !== undefined) await release(options);
@@ -81,7 +101,11 @@ export async function runElection(options: ElectionOptions): Promise<ElectionEnd
 export function mayTake(lease: Lease | undefined, identity: string, silentMs: number): boolean {
   const holder = lease?.spec?.holderIdentity;
   if (!holder || holder === identity) return true;
-  return silentMs > (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
+  return silentMs > durationMs(lease);
+}
+
+function durationMs(lease: Lease | undefined): number {
+  return (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
 }
 
 async function readLease(

@@ -3,9 +3,11 @@ import { eventually } from "../../tests/support/eventually.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { sleep } from "../lib/abort.ts";
 import { loggerOf } from "../lib/logger.ts";
+import type { WatchEvent, WatchOptions } from "./client.ts";
+import { ApiError } from "./errors.ts";
 import { type ElectionEnd, type ElectionOptions, mayTake, runElection } from "./leader.ts";
-import { LEASES } from "./resources.ts";
-import type { Lease } from "./types.ts";
+import { LEASES, type Resource } from "./resources.ts";
+import type { KubeObject, Lease } from "./types.ts";
 
 const KEY = { namespace: "di-system", name: "election" };
 
@@ -34,6 +36,30 @@ Deno.test.each([
   strictEqual(mayTake(lease, "me", silentMs), may);
 });
 
+/** A client whose watches tell of the lease whenever it has changed. */
+class WatchingClient extends MemoryClient {
+  readonly #objects: MemoryApi;
+
+  constructor(api: MemoryApi, meddle?: Meddler) {
+    super(api, meddle);
+    this.#objects = api;
+  }
+
+  override async *watch<T extends KubeObject>(
+    resource: Resource<T>,
+    { resourceVersion, signal }: WatchOptions,
+  ): AsyncGenerator<WatchEvent<T>> {
+    for (let told: string | undefined = resourceVersion; !signal.aborted;) {
+      const object = this.#objects.get(resource, KEY.name);
+      if (object !== undefined && object.metadata.resourceVersion !== told) {
+        told = object.metadata.resourceVersion;
+        yield { type: "MODIFIED", object };
+      }
+      await sleep(1, signal);
+    }
+  }
+}
+
 /** One copy that stands for the lease. */
 class Candidate {
   readonly #stop = new AbortController();
@@ -46,7 +72,7 @@ class Candidate {
     { meddle, ...options }: Partial<ElectionOptions> & { readonly meddle?: Meddler } = {},
   ) {
     this.end = runElection({
-      client: new MemoryClient(api, meddle),
+      client: new WatchingClient(api, meddle),
       lease: KEY,
       identity,
       timing: { leaseMs: 60_000, renewMs: 40_000, retryMs: 1 },
@@ -93,6 +119,44 @@ Deno.test("of two copies one leads, and the other at once when the first gives t
   deepStrictEqual([holderIn(api), transitionsIn(api)], ["second", 1]);
   strictEqual(await second.stop(), "stopped");
   strictEqual(holderIn(api), "");
+});
+
+/** As it is in use: a look at the lease would come too late for these tests. */
+const SELDOM = { leaseMs: 60_000, renewMs: 40_000, retryMs: 30_000 };
+
+Deno.test("a standby takes a lease that is given back at once, long before its next look", async () => {
+  const api = new MemoryApi();
+  const first = new Candidate(api, "first", { timing: SELDOM });
+  await eventually("the first to lead", () => first.leads, { intervalMs: 1 });
+  const standby = new Candidate(api, "standby", { timing: SELDOM });
+  await sleep(0);
+  await first.stop();
+  await eventually("the standby to lead", () => standby.leads, { intervalMs: 1 });
+  strictEqual(holderIn(api), "standby");
+  await standby.stop();
+});
+
+Deno.test("a standby that may not watch the lease looks at it from time to time", async () => {
+  const api = new MemoryApi();
+  const first = new Candidate(api, "first", { timing: SELDOM });
+  await eventually("the first to lead", () => first.leads, { intervalMs: 1 });
+  const standby = new Candidate(api, "standby", {
+    meddle: ({ path }, act) => {
+      if (path.includes("/leases?")) throw new ApiError(403, "Forbidden", "no");
+      return act();
+    },
+  });
+  await first.stop();
+  await eventually("the standby to lead", () => standby.leads, { intervalMs: 1 });
+  await standby.stop();
+});
+
+Deno.test("a standby looks at the lease when that runs out, if that is before its next look", async () => {
+  const api = new MemoryApi();
+  api.put(LEASES, aLease("silent", 0.05));
+  const copy = new Candidate(api, "me", { timing: SELDOM });
+  await eventually("it to lead", () => copy.leads, { intervalMs: 1 });
+  await copy.stop();
 });
 
 Deno.test("copies that start at once, with no lease yet, have one leader", async () => {
