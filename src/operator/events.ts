@@ -15,6 +15,8 @@ import { ACCEPTED } from "./status.ts";
 const SOURCE = "di-orchestrator";
 /** Events are a courtesy: nobody waits long for one. */
 const EVENT_LIMIT_MS = 5000;
+/** Successes of one pass that are told; as many as client-go lets through at once for one object. */
+const SUCCESSES_TOLD = 25;
 /** Longest message that the API server takes. */
 const MESSAGE_MAX = 1024;
 
@@ -120,6 +122,20 @@ export class EventRecorder {
     const writing = this.#write(buildEvent(job, event, this.#now()));
     this.#pending.add(writing);
     writing.finally(() => this.#pending.delete(writing));
+  }
+
+  /**
+   * The same recorder for the writes of one pass, of whose successes it tells only the first: with an
+   * event for each, a job with thousands of pods would keep the API server twice as busy.
+   */
+  forPass(): Pick<EventRecorder, "record"> {
+    let successes = 0;
+    return {
+      record: (job, event) => {
+        if (event.type === "Normal" && successes++ >= SUCCESSES_TOLD) return;
+        this.record(job, event);
+      },
+    };
   }
 
   /** Resolves when every event so far has been written or given up. */

@@ -156,6 +156,23 @@ Deno.test("EventRecorder goes on when an event cannot be written", async () => {
   deepStrictEqual(api.all(EVENTS).map(({ message }) => message), ["try 2"]);
 });
 
+Deno.test("EventRecorder tells of a pass its first 25 successes, and every failure", async () => {
+  const api = new MemoryApi();
+  await withRecorder(api, undefined, async (events) => {
+    const pass = events.forPass();
+    for (let i = 0; i < 40; i++) {
+      pass.record(JOB, { ...MADE, message: `made ${i}` });
+      pass.record(JOB, { ...MADE, type: "Warning", message: `failed ${i}` });
+    }
+    events.forPass().record(JOB, { ...MADE, message: "made later" });
+    await events.flush();
+  });
+  const told = api.all(EVENTS).map(({ message }) => message);
+  const made = told.filter((message) => message?.startsWith("made"));
+  deepStrictEqual([told.length, made.length], [66, 26]);
+  deepStrictEqual([made[0], made[24], made[25]], ["made 0", "made 24", "made later"]);
+});
+
 function nameOf({ metadata }: ReturnType<typeof buildEvent>): string {
   return metadata.name ?? "";
 }

@@ -73,6 +73,11 @@ export interface ReconcileDeps {
   readonly again: (key: ObjectKey, ms: number) => void;
 }
 
+/** The same for the writes of one pass. */
+interface PassDeps extends Omit<ReconcileDeps, "events"> {
+  readonly events: Pick<EventRecorder, "record">;
+}
+
 /** One pass over one job. Throws the first write that failed: the queue owns retry and back-off. */
 export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise<void> {
   const cached = snapshotOf(deps.caches, key, deps.now());
@@ -111,9 +116,10 @@ async function applyAll(
   deps: ReconcileDeps,
 ): Promise<void> {
   const failures: unknown[] = [];
+  const passDeps = { ...deps, events: deps.events.forPass() };
   await mapLimited(actions, WRITES_AT_ONCE, async (action) => {
     if (failures.length >= WRITES_AT_ONCE) return;
-    await apply(action, job, deps).catch((error: unknown) => void failures.push(error));
+    await apply(action, job, passDeps).catch((error: unknown) => void failures.push(error));
   });
   if (failures.length > 0) throw failures[0];
 }
@@ -141,7 +147,7 @@ async function isCurrent(
   }
 }
 
-async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<void> {
+async function apply(action: Action, job: DIJob, deps: PassDeps): Promise<void> {
   switch (action.kind) {
     case "createReplica": {
       const pod = await createPod(action.pod, job, deps);
@@ -166,7 +172,7 @@ async function apply(action: Action, job: DIJob, deps: ReconcileDeps): Promise<v
 async function createPod(
   pod: Pod,
   job: DIJob,
-  { client, caches, events, signal, again }: ReconcileDeps,
+  { client, caches, events, signal, again }: PassDeps,
 ): Promise<Pod | undefined> {
   try {
     const created = await client.create(PODS, pod, { signal });
@@ -201,7 +207,7 @@ function isLeaving(pod: Pod, job: DIJob): boolean {
 async function createService(
   service: Service,
   job: DIJob,
-  { client, caches, events, signal, again }: ReconcileDeps,
+  { client, caches, events, signal, again }: PassDeps,
 ): Promise<void> {
   try {
     const created = await client.create(SERVICES, service, { signal });
@@ -231,7 +237,7 @@ async function createService(
 }
 
 /** A service often goes a moment before its pod is seen to go: one for a dead pod helps nobody. */
-async function restoreService(service: Service, job: DIJob, deps: ReconcileDeps): Promise<void> {
+async function restoreService(service: Service, job: DIJob, deps: PassDeps): Promise<void> {
   const { client, caches, signal } = deps;
   try {
     const pod = await client.get(PODS, keyOf(service), { signal });
@@ -244,7 +250,7 @@ async function restoreService(service: Service, job: DIJob, deps: ReconcileDeps)
 }
 
 /** Deletes the job as it was read: one that has changed meanwhile is looked at anew. */
-async function deleteJob(job: DIJob, { client, signal, again }: ReconcileDeps): Promise<void> {
+async function deleteJob(job: DIJob, { client, signal, again }: PassDeps): Promise<void> {
   const { uid = "", resourceVersion = "" } = job.metadata;
   try {
     await client.delete(DIJOBS, keyOf(job), {
@@ -263,7 +269,7 @@ async function deleteOwn<T extends Pod | Service>(
   resource: Resource<T>,
   object: T,
   job: DIJob,
-  { client, events, signal, cleanupGraceSeconds }: ReconcileDeps,
+  { client, events, signal, cleanupGraceSeconds }: PassDeps,
 ): Promise<T | undefined> {
   const what = resource.kind === PODS.kind ? "pod" : "service";
   const { uid = "" } = object.metadata;
