@@ -11,8 +11,12 @@ export interface PassReport {
 
 export interface ControllerOptions {
   readonly queue: WorkQueue;
-  /** One pass over one key. What it throws is logged, and the key comes again after a back-off. */
-  readonly reconcile: (key: string) => Promise<void>;
+  /**
+   * One pass over one key. What it throws is logged, and the key comes again after a back-off.
+   *
+   * @returns For how long the key is to rest after it, in ms.
+   */
+  readonly reconcile: (key: string) => Promise<number>;
   /** Keys worked on at once. */
   readonly workers: number;
   readonly log: Logger;
@@ -30,15 +34,16 @@ async function runWorker(
   for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
     const startedAt = performance.now();
     let failed = false;
+    let restMs = 0;
     await traced("reconcile", { key }, async () => {
       try {
-        await reconcile(key);
+        restMs = await reconcile(key);
       } catch (error) {
         failed = true;
         log.warning("Could not reconcile; trying again", { error: String(error) });
       }
     });
-    queue.done(key, failed);
+    queue.done(key, failed, restMs);
     onPass({ failed, seconds: (performance.now() - startedAt) / 1000 });
   }
 }

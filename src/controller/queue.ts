@@ -40,6 +40,8 @@ export class WorkQueue {
   /** Keys added while they were worked on. */
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { readonly stop: () => void; readonly dueAt: number }>();
+  /** Keys that were told to rest, and until when, in ms. */
+  readonly #restUntil = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
@@ -61,6 +63,8 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#closed) return;
+    const restMs = (this.#restUntil.get(key) ?? 0) - performance.now();
+    if (restMs > 0) return this.addAfter(key, restMs);
     this.#cancelTimer(key);
     if (this.#working.has(key)) {
       this.#again.add(key);
@@ -78,7 +82,10 @@ export class WorkQueue {
     const dueAt = performance.now() + ms;
     if (this.#closed || (this.#timers.get(key)?.dueAt ?? Infinity) <= dueAt) return;
     this.#cancelTimer(key);
-    const timer = setTimeout(() => this.add(key), ms);
+    const timer = setTimeout(() => {
+      this.#timers.delete(key);
+      this.add(key);
+    }, ms);
     this.#timers.set(key, { stop: () => clearTimeout(timer), dueAt });
   }
 
@@ -98,14 +105,19 @@ export class WorkQueue {
    * Ends the work on `key`. After a failure it comes again, later each time; sooner if it was added
    * meanwhile, since what has changed may be what was missing. Not at once: it may be our own word of
    * the failure that has changed.
+   *
+   * @param restMs For how long the key is not given again, whoever adds it: many changes then cost one
+   * piece of work.
    */
-  done(key: string, failed: boolean): void {
+  done(key: string, failed: boolean, restMs = 0): void {
     this.#observer.onDone(secondsSince(this.#working.get(key) ?? performance.now()));
     this.#working.delete(key);
     const failures = failed ? (this.#failures.get(key) ?? 0) + 1 : 0;
     if (failed) this.#failures.set(key, failures);
     else this.#failures.delete(key);
     const changed = this.#again.delete(key);
+    if (restMs > 0) this.#restUntil.set(key, performance.now() + restMs);
+    else this.#restUntil.delete(key);
     if (!failed) {
       if (changed) this.add(key);
       return;

@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { WorkQueue } from "./queue.ts";
 
@@ -46,6 +46,36 @@ Deno.test("WorkQueue lets a key wait that was added while its work failed", asyn
   queue.add("a");
   queue.done("a", true);
   strictEqual(queue.size, 0);
+  queue.close();
+});
+
+Deno.test("WorkQueue gives a key that is to rest once when its rest is over, whoever adds it", async () => {
+  const queue = new WorkQueue();
+  queue.add("large");
+  await queue.next();
+  queue.add("large");
+  const restsFrom = performance.now();
+  queue.done("large", false, 50);
+  queue.add("large");
+  queue.addAfter("large", 1);
+  queue.add("small");
+  deepStrictEqual([await queue.next(), await queue.next()], ["small", "large"]);
+  ok(performance.now() - restsFrom >= 50);
+  strictEqual(queue.size, 0);
+  queue.done("large", false);
+  queue.add("large");
+  strictEqual(queue.size, 1);
+  queue.close();
+});
+
+Deno.test("WorkQueue gives a key after its rest that was to come much later", async () => {
+  const queue = new WorkQueue();
+  queue.add("a");
+  await queue.next();
+  queue.addAfter("a", 60_000);
+  queue.done("a", false, 5);
+  queue.add("a");
+  strictEqual(await queue.next(), "a");
   queue.close();
 });
 

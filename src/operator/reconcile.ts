@@ -52,6 +52,13 @@ const CHANGED_WAIT_MS = 1000;
 /** Writes of one pass that are at work at the same time: other jobs have theirs beside it. */
 const WRITES_AT_ONCE = 16;
 
+/**
+ * A pass costs as much as the job has pods, and each of them that changes asks for one: so a job rests
+ * after it, in ms for each pod and at most.
+ */
+const REST_MS_PER_POD = 0.2;
+const REST_MAX_MS = 1000;
+
 export interface ReconcileDeps {
   readonly client: KubeClient;
   readonly caches: Caches;
@@ -78,11 +85,15 @@ interface PassDeps extends Omit<ReconcileDeps, "events"> {
   readonly events: Pick<EventRecorder, "record">;
 }
 
-/** One pass over one job. Throws the first write that failed: the queue owns retry and back-off. */
-export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise<void> {
+/**
+ * One pass over one job. Throws the first write that failed: the queue owns retry and back-off.
+ *
+ * @returns For how long the job needs no other pass, in ms: next to nothing unless it is very large.
+ */
+export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise<number> {
   const cached = snapshotOf(deps.caches, key, deps.now());
-  if (cached === undefined) return; // Deleted: owner references take the pods along.
-  if (!await isCurrent(cached, deps)) return; // What is newer has put the key into the queue again.
+  if (cached === undefined) return 0; // Deleted: owner references take the pods along.
+  if (!await isCurrent(cached, deps)) return 0; // What is newer has put the key into the queue again.
   const { job, now } = cached;
   let plan = planJob(cached, deps.plan);
   let failure: unknown;
@@ -104,6 +115,7 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   }
   if (failure !== undefined) throw failure;
   if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
+  return Math.min(cached.pods.length * REST_MS_PER_POD, REST_MAX_MS);
 }
 
 /**
