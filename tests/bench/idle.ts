@@ -1,8 +1,8 @@
 /** What operator and server cost while nothing happens. */
-import { fileURLToPath } from "node:url";
 import { sleep } from "../../src/lib/abort.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
+import { copyDeno, isReady, proportionalMb, startBundled } from "./processes.ts";
 
 export interface IdleFigures {
   /** Proportional set size of each process, in MB (10^6 bytes). */
@@ -13,7 +13,6 @@ export interface IdleFigures {
   readonly readyMs: Readonly<Record<string, number>>;
 }
 
-const BUNDLE = fileURLToPath(new URL("../../dist/di-orchestrator.js", import.meta.url));
 /** Start-up is over and the garbage of it collected after this. */
 const SETTLE_MS = 10_000;
 const MEASURE_MS = 30_000;
@@ -23,23 +22,19 @@ const TICKS_PER_SECOND = 100;
 /** Starts both from the minified bundle against the API server of `kubeconfig`, and measures them. */
 export async function measureIdle(kubeconfig: string): Promise<IdleFigures> {
   const ports = { operator: freePort(), server: freePort() };
-  // A copy of Deno of their own: memory is then shared by these two, and by no bystander.
-  const folder = await Deno.makeTempDir();
-  const deno = `${folder}/deno`;
-  await Deno.copyFile(Deno.execPath(), deno);
-  await run(deno, ["run", BUNDLE, "version"]); // Reads the copy from the disk.
+  const deno = await copyDeno();
   const processes = {
-    operator: start(deno, [
+    operator: startBundled([
       "operator",
       `--kubeconfig=${kubeconfig}`,
       `--health-probe-bind-address=127.0.0.1:${ports.operator}`,
       `--metrics-bind-address=127.0.0.1:${ports.operator}`,
-    ]),
-    server: start(deno, [
+    ], deno.path),
+    server: startBundled([
       "server",
       `--kubeconfig=${kubeconfig}`,
       `--server-bind-address=127.0.0.1:${ports.server}`,
-    ]),
+    ], deno.path),
   };
   try {
     const startedAt = performance.now();
@@ -66,37 +61,8 @@ export async function measureIdle(kubeconfig: string): Promise<IdleFigures> {
   } finally {
     for (const process of Object.values(processes)) process.kill("SIGTERM");
     await Promise.all(Object.values(processes).map(({ status }) => status));
-    await Deno.remove(folder, { recursive: true });
+    await deno.remove();
   }
-}
-
-function start(deno: string, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(deno, {
-    args: ["run", "-A", "--quiet", BUNDLE, ...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-}
-
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const { success } = await new Deno.Command(program, { args: [...args] }).output();
-  if (!success) throw new Error(`Cannot run ${program} ${args.join(" ")}`);
-}
-
-async function isReady(port: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
-
-function proportionalMb(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
-  return Number(/^Pss:\s+([0-9]+) kB/m.exec(text)?.[1]) * 1024 / 1e6;
 }
 
 function processorTicks(pid: number): number {

@@ -4,9 +4,14 @@ import { startControlPlane } from "../support/control_plane.ts";
 import { readProjectCrds } from "../support/shared_control_plane.ts";
 import { measureApiServer } from "./api_server.ts";
 import { measureDevStart } from "./dev_start.ts";
+import { measureFailovers } from "./failover.ts";
+import { MANY_REPLICAS, measureFairness } from "./fairness.ts";
 import { printFigure, printRuns } from "./figures.ts";
 import { measureIdle } from "./idle.ts";
+import { JOBS_AT_ONCE, measureManyJobs } from "./many_jobs.ts";
 import { MANY, measurePostDelay } from "./post_delay.ts";
+import { JOBS, measureRestart, PODS_PER_JOB, QUIET_MS } from "./restart.ts";
+import type { Start, StartsBeside } from "./submitter.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BUNDLE = `${ROOT}dist/di-orchestrator.js`;
@@ -19,6 +24,10 @@ const SUBJECTS: Readonly<Record<string, () => Promise<void>>> = {
   embedded: benchEmbedded,
   idle: benchIdle,
   posts: benchPosts,
+  failover: benchFailover,
+  fairness: benchFairness,
+  restart: benchRestart,
+  jobs: benchJobs,
 };
 
 async function benchBundle(): Promise<void> {
@@ -48,10 +57,9 @@ async function repeat<T>(measure: () => Promise<T>): Promise<T[]> {
 }
 
 /** Operator and server on a real control plane while nothing happens. */
-async function benchIdle(): Promise<void> {
-  const plane = await startControlPlane({ crds: await readProjectCrds() });
-  try {
-    const idle = await measureIdle(plane.kubeconfigPath);
+function benchIdle(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const idle = await measureIdle(kubeconfigPath);
     for (const [name, ms] of Object.entries(idle.readyMs)) {
       printFigure(`${name}: start to ready`, ms, "ms");
     }
@@ -64,20 +72,81 @@ async function benchIdle(): Promise<void> {
     }
     const time = sum(idle.cpuPercent);
     printFigure("operator + server: idle processor time", time, "% of a core", { under: 1 });
-  } finally {
-    await plane.stop();
-  }
+  });
 }
 
 /** What a POST for very many replicas costs the POSTs of another job. */
-async function benchPosts(): Promise<void> {
-  const plane = await startControlPlane({ crds: await readProjectCrds() });
-  try {
-    const { manyMs, calmMs, busyMs, busyPosts } = await measurePostDelay(plane.kubeconfigPath);
+function benchPosts(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const { manyMs, calmMs, busyMs, busyPosts } = await measurePostDelay(kubeconfigPath);
     printFigure(`POST for ${MANY} replicas`, manyMs / 1000, "s");
     printFigure("POST for 1, slowest in peace", calmMs, "ms");
     const what = `POST for 1 beside it, delay of slowest of ${busyPosts}`;
     printFigure(what, busyMs - calmMs, "ms", { under: 1000 });
+  });
+}
+
+/** The leader of two operators goes: until the other one works. */
+function benchFailover(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const asked = await measureFailovers(kubeconfigPath, ["SIGTERM", "SIGTERM", "SIGTERM"]);
+    printRuns("failover: SIGTERM to a job's coordinator", asked, "ms", { under: 2000 });
+    const killed = await measureFailovers(kubeconfigPath, ["SIGKILL", "SIGKILL"]);
+    printRuns("failover: SIGKILL to a job's coordinator", killed, "ms", { under: 20_000 });
+  });
+}
+
+/** What a job with very many replicas costs fresh ones. */
+function benchFairness(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const { calm, manyMs, whileMade, whileRunning, countedMs } = await measureFairness(
+      kubeconfigPath,
+    );
+    const calmMs = slowestOf(calm);
+    printFigure("job: submit to coordinator, slowest in peace", calmMs, "ms");
+    printFigure(`job with ${MANY_REPLICAS} replicas: to coordinator`, manyMs / 1000, "s");
+    printBeside("job beside it", whileMade, calmMs);
+    printFigure("all turn Running, and are counted", countedMs / 1000, "s");
+    printBeside("job beside that", whileRunning, calmMs);
+  });
+}
+
+function printBeside(what: string, { fresh, direct }: StartsBeside, calmMs: number): void {
+  const slowest = slowestOf(fresh);
+  printFigure(`${what}: slowest of ${fresh.length}`, slowest, "ms");
+  printFigure(`${what}: delay of the slowest`, slowest - calmMs, "ms", { under: 1000 });
+  printFigure("same requests without the operator: slowest", slowestOf(direct), "ms");
+}
+
+function slowestOf(starts: readonly Start[]): number {
+  return Math.max(...starts.map(({ ms }) => ms));
+}
+
+/** The operator stops and starts again among very many jobs. */
+function benchRestart(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const { readyMs, writes, memoryMb } = await measureRestart(kubeconfigPath);
+    const what = `restart, ${JOBS} jobs, ${JOBS * PODS_PER_JOB} pods`;
+    printFigure(`${what}: to ready`, readyMs, "ms", { under: 10_000 });
+    printFigure(`writes in the ${QUIET_MS / 1000} s after`, writes, "requests", { under: 1 });
+    printFigure("operator: memory then", memoryMb, "MB PSS");
+  });
+}
+
+/** Many jobs at once. */
+function benchJobs(): Promise<void> {
+  return onControlPlane(async (kubeconfigPath) => {
+    const { allMs, jobsPerSecond, podsPerSecond } = await measureManyJobs(kubeconfigPath);
+    printFigure(`${JOBS_AT_ONCE} jobs at once: to the last coordinator`, allMs, "ms");
+    printFigure(`${JOBS_AT_ONCE} jobs at once: coordinators`, jobsPerSecond, "jobs/s");
+    printFigure("the API server by itself, from 16 clients", podsPerSecond, "pods/s");
+  });
+}
+
+async function onControlPlane(work: (kubeconfigPath: string) => Promise<void>): Promise<void> {
+  const plane = await startControlPlane({ crds: await readProjectCrds() });
+  try {
+    await work(plane.kubeconfigPath);
   } finally {
     await plane.stop();
   }
