@@ -74,7 +74,10 @@ async function isOurs(): Promise<boolean> {
 
 /** Why the download failed, of all that Deno says. */
 function causeIn(text: string): string {
-  return /error sending request[^\n]*/.exec(text)?.[0] ?? /error: [^\n]*/.exec(text)?.[0] ?? text;
+  const lines = text.split("\n").map((line) => line.trim().replace(/^\d+: /, ""));
+  const request = lines.find((line) => line.includes("error sending request"));
+  const cause = lines.findLast((line, index) => lines[index - 1] === "Caused by:" && line !== "");
+  return request ?? cause ?? lines.find((line) => line.startsWith("error: ")) ?? text;
 }
 
 /** A package that came along would be one that nobody has looked at. */
