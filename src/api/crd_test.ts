@@ -186,8 +186,12 @@ Deno.test("structuralSchema() says int32 and date-time the way Kubernetes does",
     time: at(condition, "properties", "lastUpdateTime"),
     required: at(condition, "required"),
   }, {
-    active: { type: "integer", format: "int32", minimum: 0 },
-    time: { type: "string", format: "date-time" },
+    active: { type: "integer", format: "int32", minimum: 0, description: "Pods that run." },
+    time: {
+      type: "string",
+      format: "date-time",
+      description: "When anything of it was changed.",
+    },
     required: ["type", "status"],
   });
 });

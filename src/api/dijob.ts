@@ -68,23 +68,23 @@ export const DIJOB_SPEC = z.object({
 }).describe("What the user wants.");
 
 export const REPLICA_COUNTS = z.object({
-  active: z.int32().min(0).optional(),
-  succeeded: z.int32().min(0).optional(),
-  failed: z.int32().min(0).optional(),
+  active: z.int32().min(0).optional().describe("Pods that run."),
+  succeeded: z.int32().min(0).optional().describe("Pods that ended well."),
+  failed: z.int32().min(0).optional().describe("Pods that failed."),
 });
 
 export const CONDITION = z.object({
-  type: z.string(),
-  status: z.enum(["True", "False", "Unknown"]),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-  lastUpdateTime: z.iso.datetime().optional(),
-  lastTransitionTime: z.iso.datetime().optional(),
+  type: z.string().describe("A phase, Accepted or Progressing."),
+  status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),
+  reason: z.string().optional().describe("Why, in one word."),
+  message: z.string().optional().describe("Why, for people."),
+  lastUpdateTime: z.iso.datetime().optional().describe("When anything of it was changed."),
+  lastTransitionTime: z.iso.datetime().optional().describe("When its status was changed."),
 });
 
 export const DIJOB_STATUS = z.object({
   phase: z.enum(PHASES).optional().describe("Where the job is in its life."),
-  conditions: z.array(CONDITION).optional(),
+  conditions: z.array(CONDITION).optional().describe("What holds of the job, and what has held."),
   replicaStatus: z.record(z.string(), REPLICA_COUNTS).optional()
     .describe("Pods by role: Coordinator, Aggregator, Collector, Learner, DDPLearner."),
   observedGeneration: z.int().min(0).optional().describe(

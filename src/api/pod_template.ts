@@ -10,10 +10,12 @@ const TEMPLATE = z.looseObject({
   }).optional().describe("Labels and annotations of the pod; its name is not taken from here."),
   spec: z.looseObject({
     containers: z.array(
-      z.looseObject({ name: z.string().min(1).max(63) }),
+      z.looseObject({
+        name: z.string().min(1).max(63).describe("As in a pod."),
+      }),
     ).min(1).describe("The work is done in the one called di-container."),
-  }),
-});
+  }).describe("As in a pod; what is not declared here is kept, and checked when the pod is made."),
+}).describe("What the pods are made from.");
 
 /**
  * A pod template. Only what is read here is declared, the rest is kept as it is: the API server checks
@@ -22,7 +24,9 @@ const TEMPLATE = z.looseObject({
  */
 export const POD_TEMPLATE = typed<PodTemplateSpec>(TEMPLATE);
 
-export const VOLUME = typed<Volume>(z.looseObject({ name: z.string().min(1).max(63) }));
+export const VOLUME = typed<Volume>(
+  z.looseObject({ name: z.string().min(1).max(63).describe("As in a pod.") }),
+);
 
 /** The one place where a loose schema is given Kubernetes' own type: its fields are optional there. */
 function typed<T>(schema: z.ZodType): z.ZodType<T, T> {

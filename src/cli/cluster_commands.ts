@@ -6,6 +6,7 @@ import {
   type CommonFlags,
   type LogFlags,
 } from "./control_commands.ts";
+import { examples } from "./examples.ts";
 import { parseAddress, parseInteger, parseMemory, parseNodeName } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
@@ -51,6 +52,13 @@ export function addClusterCommands(
     .option("--bind-address <address>", "where to listen", parseAddress, "127.0.0.1:0")
     .option("--write-kubeconfig <file>", "where to write how to reach it (default: print it)");
   addLogFlags(apiserver, "text")
+    .addHelpText(
+      "after",
+      examples(
+        "apiserver",
+        "apiserver --bind-address 127.0.0.1:6443 --write-kubeconfig kubeconfig",
+      ),
+    )
     .action(async (flags: ApiServerFlags) =>
       (await import("./run_apiserver.ts")).runApiServer(flags, context)
     );
@@ -76,6 +84,13 @@ export function addClusterCommands(
       3,
     );
   addCapacity(addCommonFlags(kubelet, "text"))
+    .addHelpText(
+      "after",
+      examples(
+        "kubelet --route di-server.di-system:8080=127.0.0.1:8090",
+        "kubelet --node-name second --no-schedule --gpus 8",
+      ),
+    )
     .action(async (flags: KubeletFlags) =>
       (await import("./run_kubelet.ts")).runKubelet(flags, context)
     );
@@ -96,6 +111,7 @@ export function addClusterCommands(
       "where to write how to reach it (default: a temporary file)",
     );
   addCapacity(addLogFlags(dev, "text"))
+    .addHelpText("after", examples("dev", "dev --write-kubeconfig kubeconfig --gpus 8"))
     .action(async (flags: DevFlags) => (await import("./run_dev.ts")).runDev(flags, context));
 
   const demo = program.command("demo")
@@ -107,6 +123,10 @@ export function addClusterCommands(
     .option("--keep", "leave the cluster up until Ctrl-C", false)
     .option("--timeout <seconds>", "longest time for the job", parseInteger(1, 7 * 86_400), 600);
   addCapacity(demo)
+    .addHelpText(
+      "after",
+      examples("demo", "demo --job examples/di-lifecycle-dijob.yaml", "demo --keep"),
+    )
     .action(async (flags: DemoFlags) =>
       setExitCode(await (await import("./run_demo.ts")).runDemo(flags, context))
     );

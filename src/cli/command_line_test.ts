@@ -1,7 +1,8 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import type { Command } from "commander";
 import { parseAllDocuments } from "yaml";
 import { buildCrds } from "../api/mod.ts";
-import { runCommandLine } from "./mod.ts";
+import { buildProgram, examplesOf, normalizeArguments, runCommandLine } from "./mod.ts";
 import { VERSION, versionLines } from "./version.ts";
 
 /** Runs a command line that ends by itself; standard error is taken from the process. */
@@ -46,6 +47,33 @@ Deno.test("version prints the version of deno.json, and what the program runs on
     "typescript",
   ]);
   strictEqual(printed[0], `di-orchestrator ${VERSION}`);
+});
+
+/** Every command below the program that itself does something, or leads to others. */
+function commandsBelow(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...commandsBelow(child)]);
+}
+
+Deno.test("every command has an example, which the command line takes", async () => {
+  const declare = () =>
+    buildProgram(
+      { signal: AbortSignal.abort(), print: () => {} },
+      { withRoles: true, setExitCode: () => {} },
+    );
+  const lines = commandsBelow(await declare()).map((command) => ({
+    command: command.name(),
+    lines: examplesOf(command),
+  }));
+  deepStrictEqual(lines.filter(({ lines }) => lines.length === 0), []);
+  for (const line of lines.flatMap(({ lines }) => lines)) {
+    const [, words = ""] = /^di-orchestrator ([^|#]+?) *([|#].*)?$/.exec(line) ?? [];
+    if (words.endsWith("--help")) continue;
+    const program = await declare();
+    let isTaken = false;
+    for (const command of commandsBelow(program)) command.action(() => void (isTaken = true));
+    await program.parseAsync(normalizeArguments(words.split(" ")), { from: "user" });
+    deepStrictEqual({ line, isTaken }, { line, isTaken: true });
+  }
 });
 
 Deno.test("crds prints both definitions as YAML", async () => {

@@ -4,6 +4,7 @@ import { GPU_ALLOC_POLICIES } from "../allocation/mod.ts";
 import type { RateLimit } from "../kube/mod.ts";
 import { LOG_LEVELS, type LogFormat } from "../lib/logger.ts";
 import type { CallerCheck } from "../server/mod.ts";
+import { examples } from "./examples.ts";
 import { parseAddress, parseBoolean, parseInteger, parseOptionalAddress } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
@@ -76,6 +77,13 @@ export function addControlCommands(program: Command, context: CommandContext): v
       parseInteger(0, 86_400),
     );
   addServerAddress(addAggregatorFlags(addClientFlags(addCommonFlags(operator))))
+    .addHelpText(
+      "after",
+      examples(
+        "operator --leader-elect --server-address di-server.di-system:8080",
+        "operator --kubeconfig ~/.kube/config --metrics-bind-address 0 --log-format text",
+      ),
+    )
     .action(async (flags: OperatorFlags) =>
       (await import("./run_operator.ts")).runOperator(flags, context)
     );
@@ -113,6 +121,13 @@ export function addControlCommands(program: Command, context: CommandContext): v
         .choices(GPU_ALLOC_POLICIES).default("simple"),
     );
   addServerAddress(addAggregatorFlags(addClientFlags(addCommonFlags(server))))
+    .addHelpText(
+      "after",
+      examples(
+        "server --metrics-bind-address :8081 --caller-check enforce",
+        "server --kubeconfig ~/.kube/config --server-bind-address 127.0.0.1:8090 --log-format text",
+      ),
+    )
     .action(async (flags: ServerFlags) =>
       (await import("./run_server.ts")).runServer(flags, context)
     );
@@ -132,6 +147,7 @@ export function addControlCommands(program: Command, context: CommandContext): v
     );
   // It needs no API server; of old it was given one all the same.
   addCommonFlags(webhook)
+    .addHelpText("after", examples("webhook", "webhook --cert-dir /etc/di-webhook"))
     .action(async (flags: WebhookFlags) =>
       (await import("./run_webhook.ts")).runWebhook(flags, context)
     );

@@ -1,5 +1,6 @@
 /** `deploy` and `undeploy`. */
 import type { Command } from "commander";
+import { examples } from "./examples.ts";
 import { parseInteger } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
@@ -26,17 +27,17 @@ export function addInstallCommands(program: Command, context: CommandContext): v
     .option("--timeout <seconds>", "longest time for the rollouts", parseInteger(1, 3600), 300)
     .addHelpText(
       "after",
-      "\nExamples:\n  di-orchestrator deploy\n  di-orchestrator deploy --yes --image registry.example/di-orchestrator:v0.3.0\n" +
-        "  kubectl kustomize deploy/kustomize/overlays/nodeport >all.yaml && di-orchestrator deploy --file all.yaml",
+      examples(
+        "deploy",
+        "deploy --yes --image registry.example/di-orchestrator:v0.3.0",
+        "deploy --file all.yaml  # from: kubectl kustomize deploy/kustomize/overlays/nodeport >all.yaml",
+      ),
     )
     .action(async (flags: DeployFlags) => (await run()).runDeploy(flags, context));
   addInstallFlags(program.command("undeploy"))
     .description("take back what deploy has made, and nothing else")
     .option("--delete-jobs", "also while there are DIJobs: they are deleted first")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  di-orchestrator undeploy\n  di-orchestrator undeploy --yes --delete-jobs",
-    )
+    .addHelpText("after", examples("undeploy", "undeploy --yes --delete-jobs"))
     .action(async (flags: UndeployFlags) => (await run()).runUndeploy(flags, context));
 }
 

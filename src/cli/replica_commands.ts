@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { JOB_NAME_MAX } from "../api/mod.ts";
 import { parseQuantity } from "../lib/quantity.ts";
+import { examples } from "./examples.ts";
 import { parseInteger } from "./flags.ts";
 import type { CommandContext } from "./process.ts";
 
@@ -32,7 +33,8 @@ export interface ScaleFlags extends ReplicaFlags {
 /** Adds `replicas list|add|remove|restart`. */
 export function addReplicaCommands(program: Command, context: CommandContext): void {
   const replicas = program.command("replicas")
-    .description("list, add, remove and restart replicas of a job, through the server");
+    .description("list, add, remove and restart replicas of a job, through the server")
+    .addHelpText("after", examples("replicas list pong", "replicas add --help"));
   const run = () => import("./run_replicas.ts");
 
   addServerFlags(replicas.command("list"))
@@ -144,10 +146,6 @@ function addAmounts(command: Command): Command {
 function requireAmount({ collectors, learners }: ScaleFlags, command: Command): void {
   if (collectors > 0 || learners > 0) return;
   command.error("error: nothing to do: give --collectors N, --learners N, or both, from 1 on");
-}
-
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  di-orchestrator ${line}`).join("\n")}`;
 }
 
 function parseServer(text: string): string {
