@@ -11,7 +11,7 @@ import { VERSION, versionLines } from "./version.ts";
 
 export { examplesOf } from "./examples.ts";
 export { normalizeArguments } from "./flags.ts";
-export { type CommandContext, signalOfProcess } from "./process.ts";
+export { type CommandContext, READ_LATER, signalOfProcess } from "./process.ts";
 
 /**
  * Runs one command line.

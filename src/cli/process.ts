@@ -25,17 +25,32 @@ export function signalOfProcess(): AbortSignal {
 }
 
 /**
+ * Folders that are read again and again. The executable has them granted beside `/`, so that they stay when
+ * that is given up.
+ */
+export const READ_LATER: readonly string[] = [
+  "/var/run/secrets/kubernetes.io/serviceaccount",
+  "/tmp/k8s-webhook-server/serving-certs",
+];
+
+/**
  * Gives up what a command that has read its files and listens no longer needs: starting programs, writing,
  * and reading but for `readLater`. That stays where it was granted beside `/` (`--allow-read=/,PATH`), as
  * the executable has it; a grant of everything at once cannot be narrowed.
  *
- * @param readLater A folder or file that is read again and again; undefined: there is none.
+ * @param readLater A folder or file that is read again and again; undefined: there is none. One outside of
+ *   `granted` could not be read again, so that reading is kept as it is.
  */
-export async function dropPermissions(readLater: string | undefined): Promise<void> {
+export async function dropPermissions(
+  readLater: string | undefined,
+  granted: readonly string[] = READ_LATER,
+): Promise<void> {
   const names = ["run", "write", "ffi", "sys"] as const;
   await Promise.all(names.map((name) => Deno.permissions.revoke({ name })));
   if (readLater === undefined) await Deno.permissions.revoke({ name: "read" });
-  else await Deno.permissions.revoke({ name: "read", path: "/" });
+  else if (granted.some((path) => `${readLater}/`.startsWith(`${path}/`))) {
+    await Deno.permissions.revoke({ name: "read", path: "/" });
+  }
 }
 
 /** Resolves when `signal` aborts. */

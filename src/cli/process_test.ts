@@ -4,9 +4,14 @@ import { fileURLToPath } from "node:url";
 const PROBE = fileURLToPath(new URL("../../tests/support/permission_probe.ts", import.meta.url));
 
 /** What is left to a process with these permissions once it has given up what it does not need. */
-async function leftOf(permissions: readonly string[], readLater: string, other: string) {
+async function leftOf(
+  permissions: readonly string[],
+  readLater: string,
+  other: string,
+  granted = readLater,
+) {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--quiet", ...permissions, PROBE, readLater, other],
+    args: ["run", "--no-prompt", "--quiet", ...permissions, PROBE, readLater, other, granted],
   }).output();
   const text = new TextDecoder().decode(stdout);
   return text === "" ? new TextDecoder().decode(stderr) : JSON.parse(text);
@@ -21,6 +26,19 @@ Deno.test("dropPermissions() leaves reading what is read later, where that was g
     deepStrictEqual(await leftOf(executable, kept, other), {
       kept: true,
       other: false,
+      granted: 0,
+    });
+    // What is below a granted folder is granted.
+    const inFolder = ["--allow-run", "--allow-write", "--allow-sys", `--allow-read=/,${folder}`];
+    deepStrictEqual(await leftOf(inFolder, kept, other, folder), {
+      kept: true,
+      other: true,
+      granted: 0,
+    });
+    // A token or a certificate elsewhere must still be found when it is renewed.
+    deepStrictEqual(await leftOf(executable, other, kept, kept), {
+      kept: true,
+      other: true,
       granted: 0,
     });
     // Nothing is read later: nothing is left.

@@ -1,15 +1,11 @@
 // deno-lint-ignore-file no-console
 /** The executable, out of the bundle: nothing else goes into it. */
+import { READ_LATER } from "../cli/mod.ts";
 import { measureStart, showFigures } from "./figures.ts";
 import { fail, inRoot, run } from "./run.ts";
 
 const BUNDLE = "dist/di-orchestrator.js";
 const EXECUTABLE = "dist/di-orchestrator";
-/** Read later than at the start; listed beside `/`, they stay when that is given up. */
-const READ_LATER = [
-  "/var/run/secrets/kubernetes.io/serviceaccount",
-  "/tmp/k8s-webhook-server/serving-certs",
-];
 /** What the commands need between them; `operator`, `server` and `webhook` give up most of it. */
 const PERMISSIONS = [
   "--allow-net",

@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console
-/** Gives up permissions as `operator` does; prints what is left. Arguments: what is read later, another file. */
+/** Gives up permissions as `operator` does; prints what is left. Arguments: what is read later, another file, what is granted. */
 import { dropPermissions } from "../../src/cli/process.ts";
 
-const [kept = "", other = ""] = Deno.args;
-await dropPermissions(kept === "" ? undefined : kept);
+const [kept = "", other = "", ...granted] = Deno.args;
+await dropPermissions(kept === "" ? undefined : kept, granted);
 const canRead = (path: string) => {
   try {
     Deno.readTextFileSync(path);
