@@ -1,5 +1,5 @@
 /** Clusters on one machine: side by side, and killed in the middle of things. */
-import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { DIJOBS } from "../../src/api/mod.ts";
 import {
   type Container,
@@ -19,7 +19,6 @@ import {
   startCommand,
 } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasKubectl, Kubectl } from "../support/kubectl.ts";
 import { shellJob } from "../support/shell_job.ts";
 
 const START = { timeoutMs: 30_000 };
@@ -57,47 +56,6 @@ function marker(): string {
 function isGone(path: string): Promise<boolean> {
   return rejects(Deno.stat(path), Deno.errors.NotFound).then(() => true);
 }
-
-Deno.test({
-  name: "what the README types runs on dev",
-  ignore: !hasKubectl(),
-  fn: () =>
-    withDevs(1, async ([dev]) => {
-      if (dev === undefined) throw new Error("it was not started");
-      const kubectl = new Kubectl(`${dev.folder}/kubeconfig`);
-      try {
-        const files = ["di-mock-agconfig.yaml", "di-mock-dijob.yaml"].flatMap((file) => [
-          "-f",
-          `examples/${file}`,
-        ]);
-        match(await kubectl.ok(["apply", ...files]), /^dijob\.\S+\/dijob-example-1 created$/m);
-        await eventually("the coordinator's log", async () => {
-          const pod = "pod/dijob-example-1-coordinator";
-          const { code } = await kubectl.run([
-            "wait",
-            "--for=condition=Ready",
-            pod,
-            "--timeout=1s",
-          ]);
-          return code === 0;
-        }, START);
-        match(await kubectl.ok(["get", "pod"]), /^dijob-example-1-coordinator +1\/1 +Running/m);
-        const log = await kubectl.ok(["logs", "-f", "dijob-example-1-coordinator"]);
-        match(log, /training is finished/);
-        await kubectl.ok([
-          ...["wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s"],
-          "dijob/dijob-example-1",
-        ]);
-        match(await kubectl.ok(["get", "dijob"]), /^dijob-example-1 +Succeeded +\d+s$/m);
-        match(
-          await kubectl.ok(["describe", "dijob", "dijob-example-1"]),
-          /Normal +DIJobSucceeded .*DIJob dijob-example-1 succeeded because coordinator succeeded/,
-        );
-      } finally {
-        kubectl.close();
-      }
-    }),
-});
 
 Deno.test("two dev clusters run side by side, and one outlives the other", () =>
   withDevs(2, async ([one, other]) => {
