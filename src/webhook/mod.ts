@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
+import { endsWithin } from "../lib/abort.ts";
 import type { HealthCheck } from "../lib/health.ts";
 import { listenError, parseBindAddress } from "../lib/listen.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -15,6 +16,8 @@ export interface WebhookOptions {
   readonly certFolder: string;
   /** Pause between two looks at the certificate, in ms; default 2 s. */
   readonly certIntervalMs?: number;
+  /** How long requests at work may take when it is to stop, in ms; default 5 s. */
+  readonly drainMs?: number;
   readonly log: Logger;
   /** Told of every answer, with its duration in s; `code` is the HTTP status. */
   readonly onRequest?: (report: WebhookReport) => void;
@@ -40,6 +43,7 @@ const BODY_LIMIT_BYTES = 7 * 1024 * 1024;
 const CERT_INTERVAL_MS = 2000;
 /** Longest time for a whole request, in ms: the API server waits for 10 s by itself. */
 const REQUEST_LIMIT_MS = 10_000;
+const DRAIN_MS = 5000;
 
 /** Starts to wait for the certificate, and to listen once it is there. */
 export function startWebhook(options: WebhookOptions): RunningWebhook {
@@ -85,6 +89,9 @@ export function startWebhook(options: WebhookOptions): RunningWebhook {
       if (running === undefined) return;
       const closed = new Promise((resolve) => running.close(resolve));
       running.closeIdleConnections();
+      // The API server keeps connections for its next review, and Deno does not count all of them as idle.
+      if (await endsWithin(closed, options.drainMs ?? DRAIN_MS)) return;
+      running.closeAllConnections();
       await closed;
     },
   };
