@@ -107,11 +107,13 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   } catch (error) {
     failure = error;
   }
+  // The status would be that of a job as it was; the change has put the key into the queue again.
+  if (failure === undefined && isSuperseded(job, deps.caches)) return 0;
   if (plan.status !== undefined) {
     const status = failure === undefined
       ? withoutFailure(plan.status, now)
       : withFailure(plan.status, failureOf(failure), now);
-    await writeStatus(job, status, deps);
+    await writeStatus(job, status, deps).catch((error: unknown) => failure ??= error);
   }
   if (failure !== undefined) throw failure;
   if (plan.againInMs !== undefined) deps.again(key, plan.againInMs);
@@ -120,7 +122,8 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
 
 /**
  * Does them, several at once, and throws the first failure at the end. One that fails does not keep back the
- * others; but where as many have failed as are done at once, the next ones are likely to fail as well.
+ * others; but where as many have failed as are done at once, the next ones are likely to fail as well. Nothing
+ * more is done for a job that has changed meanwhile: thousands of pods take a while, and may not be wanted now.
  */
 async function applyAll(
   actions: readonly Action[],
@@ -130,10 +133,17 @@ async function applyAll(
   const failures: unknown[] = [];
   const passDeps = { ...deps, events: deps.events.forPass() };
   await mapLimited(actions, WRITES_AT_ONCE, async (action) => {
-    if (failures.length >= WRITES_AT_ONCE) return;
+    if (failures.length >= WRITES_AT_ONCE || isSuperseded(job, deps.caches)) return;
     await apply(action, job, passDeps).catch((error: unknown) => void failures.push(error));
   });
   if (failures.length > 0) throw failures[0];
+}
+
+/** True once the watch has told that the job has another spec, is to be deleted, or is gone. */
+function isSuperseded(job: DIJob, { jobs }: Caches): boolean {
+  const { metadata } = jobs.get(keyOf(job)) ?? {};
+  return metadata?.uid !== job.metadata.uid || metadata?.generation !== job.metadata.generation ||
+    metadata?.deletionTimestamp !== undefined;
 }
 
 /**

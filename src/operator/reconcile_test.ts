@@ -1,5 +1,12 @@
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { aJob, aPod, aService, CREATED_AT_MS, NAMESPACE } from "../../tests/support/builders.ts";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import {
+  aJob,
+  aPod,
+  aService,
+  aTemplate,
+  CREATED_AT_MS,
+  NAMESPACE,
+} from "../../tests/support/builders.ts";
 import { type Meddler, MemoryApi, MemoryClient, noAnswer } from "../../tests/support/memory_api.ts";
 import { type DIJob, DIJOBS } from "../api/mod.ts";
 import { ApiError, EVENTS, PODS, SERVICES } from "../kube/mod.ts";
@@ -205,6 +212,40 @@ Deno.test("a refused coordinator is tried again, shown in a condition, told of o
       "Progressing True Recovered",
     ]);
   }));
+
+Deno.test("a pass whose status cannot be written either fails for the write that failed first", () =>
+  onStage(aJob("pong"), async (stage) => {
+    stage.meddle = ({ method, path }, act) => {
+      if (path.endsWith("/status")) throw noAnswer();
+      if (method === "POST" && path.endsWith("/pods")) throw new ApiError(403, "Forbidden", "no");
+      return act();
+    };
+    await rejects(stage.pass(), { reason: "Forbidden" });
+  }));
+
+Deno.test.each([
+  { what: "is to be deleted", after: aJob("pong", { deleting: true }) },
+  { what: "has another uid", after: aJob("pong", { uid: "next" }) },
+  {
+    what: "has another spec",
+    after: { ...aJob("pong"), metadata: { ...aJob("pong").metadata, generation: 2 } },
+  },
+])("a pass makes no more of a thousand pods once the job $what", ({ after }) => {
+  const collector = { replicas: 1000, template: aTemplate() };
+  return onStage(aJob("pong", { spec: { collector } }), async (stage) => {
+    stage.meddle = (_request, act) => {
+      stage.caches.jobs.replaceAll([{
+        ...after,
+        metadata: { ...after.metadata, resourceVersion: "1000000" },
+      }], "1000000");
+      return act();
+    };
+    const writes = await stage.pass();
+    // Those that were at work, each with its service.
+    ok(writes.length <= 32, `${writes.length} writes`);
+    deepStrictEqual(writes.filter((write) => write.endsWith("/status")), []);
+  });
+});
 
 Deno.test("a service that the server was faster to make counts as made", () =>
   onStage(aJob("pong", { phase: "Running" }), async (stage) => {
