@@ -192,14 +192,32 @@ function timesOf({ status, metadata }: DIJob, phase: Phase, now: number): Partia
   };
 }
 
-/** `status` with the condition that a write was refused, for the API server's reason. */
+/** For how long a failure keeps the numbers and names that it was first told with, in ms. */
+const SAME_FAILURE_MS = 60_000;
+
+/**
+ * `status` with the condition that a write was refused, for the API server's reason. Words that only differ
+ * in counts, names or request ids are not taken over at each try: that change would ask for the next one.
+ */
 export function withFailure(
   status: DIJobStatus,
   failure: { readonly reason: string; readonly message: string },
   now: number,
 ): DIJobStatus {
+  const before = status.conditions?.find(({ type }) => type === PROGRESSING);
+  if (before?.status === "False" && isSameFailure(before, failure, now)) return status;
   const condition = { type: PROGRESSING, status: "False" as const, ...failure };
   return { ...status, conditions: setCondition(status.conditions ?? [], condition, now) };
+}
+
+function isSameFailure(
+  before: Condition,
+  failure: { readonly reason: string; readonly message: string },
+  now: number,
+): boolean {
+  const wordsOf = (message = "") => message.replaceAll(/[\w.-]*\d[\w.-]*/g, "#");
+  return before.reason === failure.reason && wordsOf(before.message) === wordsOf(failure.message) &&
+    now - (Date.parse(before.lastUpdateTime ?? "") || 0) < SAME_FAILURE_MS;
 }
 
 /** `status` after writes that were all done: a failure that it told of is over. */

@@ -120,6 +120,21 @@ Deno.test("Progressing turns False with a write that failed, and True when one w
   );
 });
 
+Deno.test("a failure whose numbers change with each try is written down once a minute", () => {
+  const [created = {}] = live([undefined]);
+  const used = (pods: number) => ({
+    reason: "Forbidden",
+    message: `pods "pong-collector-${pods}" is forbidden: exceeded quota: used: pods=${pods}`,
+  });
+  const first = withFailure(created, used(1), T0);
+  const second = withFailure(first, used(2), T0 + 59_000);
+  const third = withFailure(second, used(3), T0 + 60_000);
+  deepStrictEqual(
+    [first, second, third].map(({ conditions }) => conditions?.[1]?.message),
+    [used(1), used(1), used(3)].map(({ message }) => message),
+  );
+});
+
 Deno.test("a job whose writes never failed has no Progressing condition", () => {
   const [created = {}] = live([undefined]);
   strictEqual(withoutFailure(created, at(1)), created);
