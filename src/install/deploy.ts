@@ -203,7 +203,9 @@ async function whyNot(client: KubeClient, part: Part, signal: AbortSignal): Prom
   const path = `/api/v1/namespaces/${part.metadata.namespace}/pods?labelSelector=${
     encodeURIComponent(selector)
   }`;
-  const { items } = await client.request<Waiting>("GET", path, { signal });
+  // That it is late is worth more than why, which one may have no right to read.
+  const { items } = await client.request<Waiting>("GET", path, { signal })
+    .catch(() => ({ items: [] }));
   return items.flatMap(({ metadata: { name }, status }) => {
     const reasons = [
       ...(status?.containerStatuses ?? []).flatMap(({ state }) =>
