@@ -68,6 +68,7 @@ interface ResourceList {
 /**
  * Finds every part's kind by discovery.
  *
+ * @throws {InstallError} For a part that needs a namespace and names none.
  * @returns Parts whose kind nobody serves yet (a definition that comes with them will) are `unknown`.
  */
 export async function placeParts(
@@ -93,6 +94,9 @@ export async function placeParts(
     }
     const [version = "", group = ""] = part.apiVersion.split("/").reverse();
     const { name: plural, kind, namespaced } = found;
+    if (namespaced && !part.metadata.namespace) {
+      throw new InstallError(`${titleOf(part)} names no namespace`);
+    }
     placed.push({ part, resource: { group, version, kind, plural, namespaced } });
   }
   return { placed, unknown };
