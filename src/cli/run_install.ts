@@ -36,11 +36,14 @@ export async function runUndeploy(flags: UndeployFlags, context: CommandContext)
       deleteJobs: flags.deleteJobs === true,
       print,
       signal,
-      confirm: ({ remove, keep, jobs }) => {
+      confirm: ({ remove, keep, jobs, configs }) => {
         print(where);
         for (const title of keep) print(`  keep    ${title} (not made by deploy)`);
         for (const title of remove) print(`  delete  ${title}`);
         if (jobs.length > 0) print(`  delete  ${jobs.length} DIJobs: ${jobs.join(", ")}`);
+        if (configs.length > 0) {
+          print(`  delete  ${configs.length} AggregatorConfigs: ${configs.join(", ")}`);
+        }
         if (remove.length === 0) return Promise.resolve(false);
         return confirmed(flags, "Delete these?");
       },

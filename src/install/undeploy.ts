@@ -1,6 +1,14 @@
 /** Takes an installation back: what `deploy` has made, and nothing else. */
-import { type DIJob, DIJOBS } from "../api/mod.ts";
-import { isConflict, isNotFound, keyOf, keyText, type KubeClient } from "../kube/mod.ts";
+import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS } from "../api/mod.ts";
+import {
+  isConflict,
+  isNotFound,
+  keyOf,
+  keyText,
+  type KubeClient,
+  type KubeObject,
+  type Resource,
+} from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { FIELD_MANAGER, MADE_ANNOTATION } from "./deploy.ts";
 import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
@@ -26,6 +34,8 @@ export interface UndeployPlan {
   /** There, and not made by `deploy`. */
   readonly keep: readonly string[];
   readonly jobs: readonly string[];
+  /** Go with their definition. */
+  readonly configs: readonly string[];
 }
 
 /**
@@ -48,19 +58,18 @@ export async function undeploy(options: UndeployOptions): Promise<boolean> {
   const keep = there.filter(({ held }) => !isOurs(held)).map(({ each }) => titleOf(each.part));
 
   const takesJobs = ours.some(({ each }) => each.part.kind === "CustomResourceDefinition");
-  const jobs = takesJobs ? await listJobs(client, signal) : [];
-  const names = jobs.map((job) => keyText(keyOf(job)));
-  if (names.length > 0 && !options.deleteJobs) {
-    throw new InstallError(
-      `There are ${names.length} DIJobs, which would go with their definition ` +
-        `(${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}): ` +
-        "delete them first, or give --delete-jobs",
-    );
-  }
+  const jobs = async () => {
+    const found = takesJobs ? await listAll(client, DIJOBS, signal) : [];
+    if (found.length > 0 && !options.deleteJobs) refuse(namesOf(found));
+    return found;
+  };
+  const names = namesOf(await jobs());
+  const configs = takesJobs ? namesOf(await listAll(client, AGGREGATOR_CONFIGS, signal)) : [];
   const remove = ours.map(({ each }) => titleOf(each.part));
-  if (!await options.confirm({ remove, keep, jobs: names })) return false;
+  if (!await options.confirm({ remove, keep, jobs: names, configs })) return false;
 
-  await deleteJobs(jobs, options);
+  // Anew: the answer may have taken its time.
+  await deleteJobs(await jobs(), options);
   for (const { each: { part, resource }, held } of ours) {
     const uid = held?.metadata.uid ?? "";
     try {
@@ -97,9 +106,26 @@ async function read(
   }
 }
 
-async function listJobs(client: KubeClient, signal: AbortSignal): Promise<DIJob[]> {
+/** @throws {InstallError} */
+function refuse(jobs: readonly string[]): never {
+  throw new InstallError(
+    `There are ${jobs.length} DIJobs, which would go with their definition ` +
+      `(${jobs.slice(0, 5).join(", ")}${jobs.length > 5 ? ", …" : ""}): ` +
+      "delete them first, or give --delete-jobs",
+  );
+}
+
+function namesOf(objects: readonly KubeObject[]): string[] {
+  return objects.map((object) => keyText(keyOf(object)));
+}
+
+async function listAll<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  signal: AbortSignal,
+): Promise<T[]> {
   try {
-    return (await client.list(DIJOBS, { signal })).items;
+    return (await client.list(resource, { signal })).items;
   } catch (error) {
     if (isNotFound(error)) return [];
     throw error;

@@ -1,7 +1,7 @@
 /** The installation: by kubectl, by `deploy` and `undeploy`, and a story under its own accounts. */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { stringify } from "yaml";
-import { DIJOBS } from "../../src/api/mod.ts";
+import { AGGREGATOR_CONFIGS, DIJOBS } from "../../src/api/mod.ts";
 import {
   type ClusterConfig,
   KubeClient,
@@ -11,9 +11,10 @@ import {
   readKubeconfig,
   type Resource,
 } from "../../src/kube/mod.ts";
-import type { Part } from "../../src/install/mod.ts";
+import { OWN_PARTS, type Part, undeploy } from "../../src/install/mod.ts";
 import { type BareCluster, startBareCluster } from "../support/bare_cluster.ts";
 import { explained, printed, runOrchestrator, startOrchestrator } from "../support/command.ts";
+import { aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
 import { hasKubectl, Kubectl } from "../support/kubectl.ts";
@@ -246,9 +247,14 @@ Deno.test("deploy installs and waits, undeploy takes back what it made and nothi
   const refused = await runOrchestrator("undeploy", kubeconfig, "--yes");
   strictEqual(refused.end, 1);
   match(refused.stderr, /There are 1 DIJobs, which would go .*default\/busy.*--delete-jobs/);
+  await client.create(AGGREGATOR_CONFIGS, {
+    metadata: { name: "mine", namespace: "default" },
+    spec: { provisioning: "OnDemand", aggregator: { template: aTemplate() } },
+  });
   const gone = await runOrchestrator("undeploy", kubeconfig, "--yes", "--delete-jobs");
   strictEqual(gone.end, 0, gone.stderr);
   match(gone.stdout, /keep {4}Namespace di-system \(not made by deploy\)/);
+  match(gone.stdout, /^ {2}delete {2}1 AggregatorConfigs: default\/mine$/m);
   match(gone.stdout, /^DIJob default\/busy deleted$/m);
   deepStrictEqual((await client.list(DEPLOYMENTS)).items, []);
   strictEqual(await isGone(client.list(DIJOBS)), true);
@@ -256,6 +262,27 @@ Deno.test("deploy installs and waits, undeploy takes back what it made and nothi
 
   const nothing = await runOrchestrator("undeploy", kubeconfig, "--yes");
   deepStrictEqual([nothing.end, /Nothing was done\./.test(nothing.stdout)], [0, true]);
+});
+
+Deno.test("undeploy refuses for a job that came while it was asking", async () => {
+  await using place = await openPlace();
+  const { client, path } = place;
+  await runOrchestrator("deploy", `--kubeconfig=${path}`, "--yes", "--timeout=1");
+  await rejects(
+    undeploy({
+      client,
+      parts: OWN_PARTS,
+      deleteJobs: false,
+      print() {},
+      signal: new AbortController().signal,
+      confirm: async () => {
+        await client.create(DIJOBS, shellJob("late", "sleep 1"));
+        return true;
+      },
+    }),
+    { name: "InstallError", message: /There are 1 DIJobs, .*default\/late/ },
+  );
+  strictEqual((await client.list(DIJOBS)).items.length, 1);
 });
 
 Deno.test("deploy refuses a cluster that it cannot reach, and one that is too old", async () => {
