@@ -38,7 +38,7 @@ export async function runUndeploy(flags: UndeployFlags, context: CommandContext)
       signal,
       confirm: ({ remove, keep, jobs, configs }) => {
         print(where);
-        for (const title of keep) print(`  keep    ${title} (not made by deploy)`);
+        for (const title of keep) print(`  keep    ${title}`);
         for (const title of remove) print(`  delete  ${title}`);
         if (jobs.length > 0) print(`  delete  ${jobs.length} DIJobs: ${jobs.join(", ")}`);
         if (configs.length > 0) {

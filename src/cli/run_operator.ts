@@ -28,6 +28,21 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
   const electionClient = new KubeClient(config, { onRequest });
   const stopping = new AbortController();
   const leading = Promise.withResolvers<void>();
+  const operator = startOperator({
+    client,
+    serverAddress: flags.serverAddress,
+    aggregatorConfig: { namespace: flags.agconfigNamespace, name: flags.agconfigName },
+    workers: flags.maxConcurrentReconciles,
+    cleanupGraceSeconds: flags.cleanPodGracePeriod,
+    log,
+    mayWork: leading.promise,
+    onPass: (pass) => metrics.countPass(pass),
+    onStart: (seconds) => metrics.countStart(seconds),
+    queueObserver: metrics.queueObserver,
+  });
+  metrics.watch(operator);
+  // Before the election: who cannot have its ports must not have led.
+  const probes = startProbes({ ...flags, metrics, checks: operator.checks });
   const election = flags.leaderElect
     ? runElection({
       client: electionClient,
@@ -45,21 +60,6 @@ export async function runOperator(flags: OperatorFlags, { signal }: CommandConte
     metrics.setLeading(true);
     leading.resolve();
   }
-
-  const operator = startOperator({
-    client,
-    serverAddress: flags.serverAddress,
-    aggregatorConfig: { namespace: flags.agconfigNamespace, name: flags.agconfigName },
-    workers: flags.maxConcurrentReconciles,
-    cleanupGraceSeconds: flags.cleanPodGracePeriod,
-    log,
-    mayWork: leading.promise,
-    onPass: (pass) => metrics.countPass(pass),
-    onStart: (seconds) => metrics.countStart(seconds),
-    queueObserver: metrics.queueObserver,
-  });
-  metrics.watch(operator);
-  const probes = startProbes({ ...flags, metrics, checks: operator.checks });
 
   await dropPermissions(config.tokenPath);
 

@@ -5,6 +5,7 @@ import {
   isEstablished,
   isNotFound,
   type KubeClient,
+  NAMESPACES,
 } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
 import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
@@ -50,7 +51,8 @@ export async function deploy(options: DeployOptions): Promise<boolean> {
       `The cluster does not know ${first.apiVersion} ${first.kind} (${titleOf(first)})`,
     );
   }
-  await requireRights(client, placed, ["get", "create", "patch"], signal);
+  const more = [{ verb: "list" as const, resource: NAMESPACES }];
+  await requireRights(client, placed, ["get", "create", "patch"], more, signal);
   const before = await Promise.all(placed.map((each) => read(client, each, signal)));
   const apply = (each: Placed, dryRun: boolean) => {
     const held = before[placed.indexOf(each)];

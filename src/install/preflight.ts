@@ -1,5 +1,12 @@
 /** What has to hold before anything is written. */
-import { ApiError, type KubeClient, type KubeObject, listPath } from "../kube/mod.ts";
+import {
+  ApiError,
+  type KubeClient,
+  type KubeObject,
+  listPath,
+  NAMESPACES,
+  type Resource,
+} from "../kube/mod.ts";
 import { InstallError, type Placed, titleOf } from "./objects.ts";
 
 /** The oldest minor whose CRDs have the rules (CEL) that ours are checked with. */
@@ -21,7 +28,13 @@ export async function requireVersion(client: KubeClient, signal: AbortSignal): P
   );
 }
 
-export type Verb = "get" | "create" | "patch" | "delete";
+export type Verb = "get" | "list" | "create" | "patch" | "delete";
+
+/** A right beyond those to the parts themselves. */
+export interface Right {
+  readonly verb: Verb;
+  readonly resource: Resource<KubeObject>;
+}
 
 interface Review extends KubeObject {
   readonly spec: unknown;
@@ -33,9 +46,13 @@ export async function requireRights(
   client: KubeClient,
   parts: readonly Placed[],
   verbs: readonly Verb[],
+  more: readonly Right[],
   signal: AbortSignal,
 ): Promise<void> {
   const questions = new Map<string, Record<string, string>>();
+  for (const { verb, resource: { group, plural: resource } } of more) {
+    questions.set(`${verb} ${resource}${group && `.${group}`}`, { verb, group, resource });
+  }
   for (const { part, resource: { group, plural: resource, namespaced } } of parts) {
     const namespace = namespaced ? part.metadata.namespace ?? "" : "";
     for (const verb of verbs) {
@@ -92,13 +109,7 @@ export async function rehearse(
 }
 
 async function existingNamespaces(client: KubeClient, signal: AbortSignal): Promise<string[]> {
-  const path = listPath({
-    group: "",
-    version: "v1",
-    kind: "Namespace",
-    plural: "namespaces",
-    namespaced: false,
-  });
+  const path = listPath(NAMESPACES);
   const { items } = await client.request<{ items: KubeObject[] }>("GET", path, { signal });
   return items.map(({ metadata }) => metadata.name ?? "");
 }

@@ -12,7 +12,8 @@ import {
 import { sleep } from "../lib/abort.ts";
 import { FIELD_MANAGER, MADE_ANNOTATION } from "./deploy.ts";
 import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
-import { requireRights } from "./preflight.ts";
+import { findForeign } from "./foreign.ts";
+import { requireRights, type Right } from "./preflight.ts";
 
 /** Longest time for jobs, and then for parts, to be gone, in ms. */
 const GONE_LIMIT_MS = 120_000;
@@ -31,7 +32,7 @@ export interface UndeployOptions {
 
 export interface UndeployPlan {
   readonly remove: readonly string[];
-  /** There, and not made by `deploy`. */
+  /** There, and not to be deleted; with the reason. */
   readonly keep: readonly string[];
   readonly jobs: readonly string[];
   /** Go with their definition. */
@@ -47,15 +48,27 @@ export interface UndeployPlan {
 export async function undeploy(options: UndeployOptions): Promise<boolean> {
   const { client, parts, print, signal } = options;
   const { placed } = await placeParts(client, parts, signal);
-  await requireRights(client, placed, ["get", "delete"], signal);
+  const more: Right[] = [DIJOBS, AGGREGATOR_CONFIGS].map((resource) => ({
+    verb: "list",
+    resource,
+  }));
+  if (options.deleteJobs) more.push({ verb: "delete", resource: DIJOBS });
+  await requireRights(client, placed, ["get", "delete"], more, signal);
   const there = (await Promise.all(placed.map(async (each) => ({
     each,
     held: await read(client, each, signal),
   })))).filter(({ held }) => held !== undefined);
   const isOurs = (held: Part | undefined) =>
     held?.metadata.annotations?.[MADE_ANNOTATION] === FIELD_MANAGER;
-  const ours = there.filter(({ held }) => isOurs(held)).reverse();
-  const keep = there.filter(({ held }) => !isOurs(held)).map(({ each }) => titleOf(each.part));
+  const made = there.filter(({ held }) => isOurs(held)).reverse();
+  const shared = await sharedNamespaces(client, made.map(({ each }) => each.part), signal);
+  const ours = made.filter(({ each }) => !shared.has(each.part));
+  const keep = [
+    ...there.filter(({ held }) => !isOurs(held)).map(({ each }) =>
+      `${titleOf(each.part)} (not made by deploy)`
+    ),
+    ...[...shared].map(([part, why]) => `${titleOf(part)} (${why})`),
+  ];
 
   const takesJobs = ours.some(({ each }) => each.part.kind === "CustomResourceDefinition");
   const jobs = async () => {
@@ -91,6 +104,20 @@ export async function undeploy(options: UndeployOptions): Promise<boolean> {
     return left.flat();
   });
   return true;
+}
+
+/** Namespaces that `deploy` made and that others use by now, with what is in them. */
+async function sharedNamespaces(
+  client: KubeClient,
+  parts: readonly Part[],
+  signal: AbortSignal,
+): Promise<Map<Part, string>> {
+  const namespaces = parts.filter(({ kind }) => kind === "Namespace");
+  const found = await Promise.all(namespaces.map(async (part) => {
+    const foreign = await findForeign(client, part.metadata.name ?? "", signal);
+    return foreign.length === 0 ? [] : [[part, `it has ${foreign.join(", ")}`] as const];
+  }));
+  return new Map(found.flat());
 }
 
 async function read(

@@ -21,6 +21,7 @@ import {
   runReflector,
   SERVICES,
 } from "../kube/mod.ts";
+import { endsWithin } from "../lib/abort.ts";
 import type { BackoffPolicy } from "../lib/backoff.ts";
 import type { HealthCheck } from "../lib/health.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -62,6 +63,8 @@ export interface RunningOperator {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** How long Events that are being written may hold up the end, in ms. */
+const LAST_WORDS_MS = 1000;
 /** How long passes at work may go on when the operator is to stop, in ms. */
 const STOP_GRACE_MS = 5000;
 
@@ -157,7 +160,7 @@ export function startOperator(options: OperatorOptions): RunningOperator {
       const timer = setTimeout(() => cuttingOff.abort(), graceMs);
       await Promise.all([...reflectors, working]);
       clearTimeout(timer);
-      await events.flush();
+      await endsWithin(events.flush(), LAST_WORDS_MS);
     },
   };
 }

@@ -363,6 +363,24 @@ Deno.test("planJob() starts nothing while the templates are refused, says so, an
   ]);
 });
 
+Deno.test.each([
+  { said: "True" as const, accepted: "Unknown NotChecked" },
+  { said: undefined, accepted: undefined },
+])(
+  "planJob() of templates that nobody could look at, of which was said $said, says $accepted",
+  (row) => {
+    const conditions = row.said === undefined ? [] : [{ type: "Accepted", status: row.said }];
+    const job = aJob("pong", { status: { phase: "Running", conditions } });
+    const pods = [aPod("pong-coordinator", { ownedBy: job, phase: "Running" })];
+    const { status } = planJob({ ...aSnapshot(job, { pods }), templates: { kind: "unknown" } }, {
+      serverAddress: SERVER,
+      restartBackoff: RESTART_BACKOFF,
+    });
+    const found = status?.conditions?.find(({ type }) => type === "Accepted");
+    strictEqual(found && `${found.status} ${found.reason}`, row.accepted);
+  },
+);
+
 Deno.test("planJob() lets a job run on whose templates are refused after a change", () => {
   const pods = [coordinator({ phase: "Running" })];
   const refused = { kind: "refused", message: "no" } as const;

@@ -65,7 +65,7 @@ export interface ReconcileDeps {
   readonly plan: PlanOptions;
   /** The one AggregatorConfig as it is now; undefined when there is none. */
   readonly readAggregatorConfig: () => Promise<AggregatorConfig | undefined>;
-  /** What the API server says of the job's templates; undefined: that could not be found out. */
+  /** What the API server says of the job's templates. */
   readonly checkTemplates: (job: DIJob) => Promise<TemplateVerdict | undefined>;
   readonly now: () => number;
   readonly events: EventRecorder;
@@ -155,9 +155,8 @@ async function isCurrent(
   { client, caches, signal }: ReconcileDeps,
 ): Promise<boolean> {
   const { name = "", resourceVersion } = job.metadata;
-  const isNew = job.status?.phase === undefined;
   const hasCoordinator = pods.some(({ metadata }) => metadata.name === coordinatorName(name));
-  if (isNew || hasCoordinator || isFinished(job.status?.phase)) return true;
+  if (hasCoordinator || isFinished(job.status?.phase)) return true;
   try {
     const now = await client.get(DIJOBS, keyOf(job), { signal });
     if (now.metadata.resourceVersion === resourceVersion) return true;

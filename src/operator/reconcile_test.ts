@@ -126,11 +126,8 @@ Deno.test("a pass whose caches lag behind takes what it finds of its own as done
     stage.meddle = (_request, act) => act();
     const lagging = buildCaches();
     Object.assign(stage.caches, { pods: lagging.pods, services: lagging.services });
-    deepStrictEqual(
-      await stage.pass().catch(String),
-      "ApiError: " +
-        "/apis/diengine.opendilab.org/v1alpha1/namespaces/rl/dijobs/pong has been modified",
-    );
+    // The first one sees that the job is not as it was known, the second that its pod is there.
+    deepStrictEqual([await stage.pass(), await stage.pass()], [[], []]);
     stage.look();
     deepStrictEqual(await stage.pass(), []);
     strictEqual(stage.api.all(PODS).length, 1);

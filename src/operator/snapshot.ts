@@ -24,7 +24,9 @@ import { isOfType, isShareVariable, trimContainerStatus } from "../replicas/mod.
 export type TemplateVerdict =
   | { readonly kind: "accepted" }
   /** With the fields that are wrong, by their place in the DIJob. */
-  | { readonly kind: "refused"; readonly message: string };
+  | { readonly kind: "refused"; readonly message: string }
+  /** It did not come to look at them: a quota, a right, or an account was missing. */
+  | { readonly kind: "unknown" };
 
 /** What the caches knew about one DIJob. Shared with the reflectors, so never written to. */
 export interface JobSnapshot {
@@ -38,7 +40,7 @@ export interface JobSnapshot {
   readonly services: ReadonlyMap<string, Service>;
   /** The cluster's aggregator configuration; read only when a pod is missing, `undefined` otherwise. */
   readonly aggregatorConfig: AggregatorConfig | undefined;
-  /** What the API server says of the job's templates; undefined where that is not known, or not asked. */
+  /** What the API server says of the job's templates; undefined where it was not asked. */
   readonly templates?: TemplateVerdict | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;

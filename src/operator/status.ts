@@ -162,6 +162,16 @@ function acceptedConditions({ templates, job }: JobSnapshot): PlannedCondition[]
   switch (templates?.kind) {
     case undefined:
       return [];
+    case "unknown":
+      // What was said of an older spec does not hold for this one; of a new job there is nothing to say.
+      return (job.status?.conditions ?? []).some(({ type }) => type === ACCEPTED)
+        ? [{
+          type: ACCEPTED,
+          status: "Unknown",
+          reason: "NotChecked",
+          message: "the API server did not come to look at the templates",
+        }]
+        : [];
     case "accepted":
       return [{
         type: ACCEPTED,

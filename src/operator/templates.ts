@@ -10,7 +10,7 @@ import type { JobSnapshot, TemplateVerdict } from "./snapshot.ts";
 import { coordinatorOf } from "./stage.ts";
 import { ACCEPTED } from "./status.ts";
 
-/** For how long a refusal is believed, in ms: it may have been a policy of the cluster that has changed. */
+/** For how long anything but a yes is believed, in ms: it may be the cluster that has changed. */
 export const REFUSAL_MS = 60_000;
 /** Templates whose result is remembered. */
 const REMEMBERED_MAX = 1000;
@@ -26,7 +26,10 @@ export function needsTemplateCheck(snapshot: JobSnapshot): boolean {
   if (isFinished(status?.phase) || metadata.deletionTimestamp !== undefined) return false;
   if (isManagedElsewhere(job) || spec.suspend) return false;
   const accepted = status?.conditions?.find(({ type }) => type === ACCEPTED)?.status;
-  if (accepted === "False" || status?.observedGeneration !== metadata.generation) return true;
+  if (
+    accepted === "False" || accepted === "Unknown" ||
+    status?.observedGeneration !== metadata.generation
+  ) return true;
   return accepted === undefined && coordinatorOf(snapshot) === undefined;
 }
 
@@ -43,8 +46,8 @@ export class TemplateChecker {
     this.#now = now;
   }
 
-  /** What the API server says of the job's templates; undefined when it does not come to look at them. */
-  async check(job: DIJob, signal: AbortSignal): Promise<TemplateVerdict | undefined> {
+  /** What the API server says of the job's templates. */
+  async check(job: DIJob, signal: AbortSignal): Promise<TemplateVerdict> {
     const pods = samplePods(job, this.#serverAddress);
     const key = digestOf(job);
     const known = this.#known.get(key);
@@ -53,10 +56,9 @@ export class TemplateChecker {
     }
     const results = await Promise.all(pods.map((sample) => this.#try(sample, signal)));
     const refusals = results.filter((result) => typeof result === "string");
-    if (refusals.length === 0 && results.includes(undefined)) return undefined;
-    const verdict: TemplateVerdict = refusals.length === 0
-      ? { kind: "accepted" }
-      : { kind: "refused", message: refusals.join("; ").slice(0, MESSAGE_MAX) };
+    const verdict: TemplateVerdict = refusals.length > 0
+      ? { kind: "refused", message: refusals.join("; ").slice(0, MESSAGE_MAX) }
+      : { kind: results.includes(undefined) ? "unknown" : "accepted" };
     this.#remember(key, verdict);
     return verdict;
   }

@@ -65,12 +65,12 @@ Deno.test.each<{ error: ApiError; verdict: unknown }>([
     verdict: { kind: "refused", message: "spec.collector.template: no such policy" },
   },
   { error: new ApiError(409, "AlreadyExists", "it is there"), verdict: { kind: "accepted" } },
-  { error: new ApiError(403, "Forbidden", "exceeded quota"), verdict: undefined },
-  { error: new ApiError(404, "NotFound", "no such namespace"), verdict: undefined },
-  { error: new ApiError(500, "InternalError", "webhook away"), verdict: undefined },
+  { error: new ApiError(403, "Forbidden", "exceeded quota"), verdict: { kind: "unknown" } },
+  { error: new ApiError(404, "NotFound", "no such namespace"), verdict: { kind: "unknown" } },
+  { error: new ApiError(500, "InternalError", "webhook away"), verdict: { kind: "unknown" } },
   {
     error: new ApiError(400, "BadRequest", 'webhook "w" does not support dry run'),
-    verdict: undefined,
+    verdict: { kind: "unknown" },
   },
 ])("check() of a template that is answered $error.code $error.message", async (row) => {
   deepStrictEqual(await new Check(refusing("collector", row.error)).of(aJob("pong")), row.verdict);
@@ -88,6 +88,13 @@ Deno.test("check() asks once for equal templates, and again for others", async (
   const other = aTemplate({ containers: [aContainer({ image: "other" })] });
   await check.of(aJob("pong", { spec: { learner: { template: other } } }));
   strictEqual(check.asked.length, 6);
+});
+
+Deno.test("check() leaves an API server alone for a while that did not come to look", async () => {
+  const check = new Check(refusing("learner", new ApiError(403, "Forbidden", "quota")));
+  await check.of(aJob("pong"));
+  await check.of(aJob("pong"));
+  strictEqual(check.asked.length, 3);
 });
 
 Deno.test("check() believes a refusal for a while, and asks anew after it", async () => {
@@ -130,6 +137,13 @@ Deno.test.each<{ when: string; job: JobParts; pods?: Pod[]; generation?: number;
     when: "they were refused",
     job: { phase: "Created", status: { conditions: accepted("False"), observedGeneration: 1 } },
     generation: 1,
+    needs: true,
+  },
+  {
+    when: "they could not be looked at",
+    job: { phase: "Running", status: { conditions: accepted("Unknown"), observedGeneration: 1 } },
+    generation: 1,
+    pods: [COORDINATOR],
     needs: true,
   },
   {

@@ -114,11 +114,8 @@ export class RequestLedger {
   /** The records, of all copies, of requests that nobody has been given an answer to. */
   async unanswered(signal: AbortSignal): Promise<readonly RequestRecord[]> {
     const { client, namespace } = this.#options;
-    const { items } = await client.list(LEASES, {
-      namespace,
-      labelSelector: RECORD_SELECTOR,
-      signal,
-    });
+    const options = { namespace, labelSelector: RECORD_SELECTOR, signal };
+    const { items } = await retryPassing(() => client.list(LEASES, options), signal);
     return items.map(readRecord).filter((record) => record !== undefined)
       .filter(({ state }) => state !== "answered");
   }

@@ -59,7 +59,7 @@ export function startWebhook(options: WebhookOptions): RunningWebhook {
     }
     const made = createServer(pair, (request, response) => {
       const startedAt = performance.now();
-      void respond(request, response).then((path) =>
+      void respond(request, response, options.log).then((path) =>
         options.onRequest?.({
           path,
           code: response.statusCode,
@@ -115,21 +115,37 @@ async function listen(server: Server, bindAddress: string): Promise<number> {
 }
 
 /** @returns The path, or `other` for one that is not ours. Never rejects. */
-async function respond(request: IncomingMessage, response: ServerResponse): Promise<string> {
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Logger,
+): Promise<string> {
   const path = (request.url ?? "/").split("?", 1)[0] ?? "";
   const judge = Object.hasOwn(JUDGES, path) ? JUDGES[path] : undefined;
   if (judge === undefined) {
     end(response, 404, "404 page not found\n");
     return "other";
   }
+  if (request.method !== "POST") {
+    end(response, 405, "only POST is allowed\n");
+    return path;
+  }
+  let text: string | undefined;
   try {
-    const text = request.method === "POST" ? await readText(request) : "";
-    if (request.method !== "POST") end(response, 405, "only POST is allowed\n");
-    else if (text === undefined) {
-      end(response, 413, `a review has at most ${BODY_LIMIT_BYTES} bytes\n`);
-    } else end(response, 200, JSON.stringify(answerReview(judge, text)), "application/json");
+    text = await readText(request);
   } catch {
     response.destroy(); // the client has broken off in the middle of its request
+    return path;
+  }
+  if (text === undefined) {
+    end(response, 413, `a review has at most ${BODY_LIMIT_BYTES} bytes\n`);
+    return path;
+  }
+  try {
+    end(response, 200, JSON.stringify(answerReview(judge, text)), "application/json");
+  } catch (error) {
+    log.error("Could not answer a review", { path, error: String(error) });
+    end(response, 500, "Internal error\n");
   }
   return path;
 }

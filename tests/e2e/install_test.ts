@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { AGGREGATOR_CONFIGS, DIJOBS } from "../../src/api/mod.ts";
 import {
   type ClusterConfig,
+  CONFIG_MAPS,
   KubeClient,
   NAMESPACES,
   type Pod,
@@ -283,6 +284,21 @@ Deno.test("undeploy refuses for a job that came while it was asking", async () =
     { name: "InstallError", message: /There are 1 DIJobs, .*default\/late/ },
   );
   strictEqual((await client.list(DIJOBS)).items.length, 1);
+});
+
+Deno.test("undeploy keeps a namespace that others use by now", async () => {
+  await using place = await openPlace();
+  const { client, path } = place;
+  const kubeconfig = `--kubeconfig=${path}`;
+  await runOrchestrator("deploy", kubeconfig, "--yes", "--timeout=1");
+  await client.create(CONFIG_MAPS, { metadata: { namespace: "di-system", name: "theirs" } });
+  const kept = await runOrchestrator("undeploy", kubeconfig, "--yes");
+  strictEqual(kept.end, 0, kept.stderr);
+  match(kept.stdout, /keep {4}Namespace di-system \(it has 1 ConfigMap \(theirs\)\)/);
+  await client.get(CONFIG_MAPS, { namespace: "di-system", name: "theirs" });
+  await client.delete(CONFIG_MAPS, { namespace: "di-system", name: "theirs" });
+  const gone = await runOrchestrator("undeploy", kubeconfig, "--yes");
+  match(gone.stdout, /^Namespace di-system deleted$/m);
 });
 
 Deno.test("deploy refuses a cluster that it cannot reach, and one that is too old", async () => {
