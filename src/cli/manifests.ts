@@ -84,7 +84,7 @@ async function createUnlessThere<T extends KubeObject>(
   object: T,
 ): Promise<void> {
   try {
-    await client.create(resource, object);
+    await client.create(resource, object, { strict: true }); // as kubectl does
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }

@@ -246,6 +246,13 @@ async function untilFinished(stage: Stage): Promise<DIJob> {
   let job: DIJob | undefined;
   await observe("the job ends", stage, async () => {
     job = await stage.view.job();
+    const refusal = job.status?.conditions?.find(({ type, status }) =>
+      type === "Accepted" && status === "False"
+    );
+    // Nobody mends the file while we wait.
+    if (refusal !== undefined) {
+      throw new NotObserved(`the job starts: ${refusal.reason}: ${refusal.message}`);
+    }
     return isFinished(job.status?.phase);
   }, stage.limitMs);
   if (job === undefined) throw new NotObserved("the job ends");

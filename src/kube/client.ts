@@ -22,6 +22,8 @@ export interface WriteOptions extends CallOptions {
   readonly subresource?: string;
   /** Checks everything and stores nothing. */
   readonly dryRun?: boolean;
+  /** Refuses fields that the kind does not have, instead of leaving them out. */
+  readonly strict?: boolean;
   readonly fieldManager?: string;
 }
 export interface PatchOptions extends WriteOptions {
@@ -321,6 +323,7 @@ function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
 function writeQuery(options: WriteOptions, force?: boolean): string {
   return queryOf({
     dryRun: options.dryRun ? "All" : undefined,
+    fieldValidation: options.strict ? "Strict" : undefined,
     fieldManager: options.fieldManager,
     force: force ? "true" : undefined,
   });

@@ -328,7 +328,10 @@ async function writeStatus(job: DIJob, status: DIJobStatus, deps: ReconcileDeps)
     const createdAtMs = Date.parse(job.metadata.creationTimestamp ?? "");
     deps.onStart(Math.max(0, deps.now() - createdAtMs) / 1000);
   }
-  for (const event of statusEvents(status, job.status)) deps.events.record(job, event);
+  for (const event of statusEvents(status, job.status)) {
+    if (event.type === "Warning") deps.log.warning(event.reason, { message: event.message });
+    deps.events.record(job, event);
+  }
 }
 
 function startsFirst(after: DIJobStatus, before: DIJobStatus | undefined): boolean {

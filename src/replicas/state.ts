@@ -40,10 +40,16 @@ export function failureTextOf(pod: Pod): string | undefined {
   const hasFailed = ({ state }: ContainerStatus) => (state?.terminated?.exitCode ?? 0) !== 0;
   const main = mainStatusOf(pod);
   const failed = main && hasFailed(main) ? main : statuses.find(hasFailed);
-  const { exitCode, reason } = failed?.state?.terminated ?? {};
+  const { exitCode, reason, message } = failed?.state?.terminated ?? {};
   if (failed === undefined) return pod.status?.reason;
-  return `${failed.name} exited with ${exitCode}${reason ? ` (${reason})` : ""}`;
+  // The words of a program that ran are its own; why one could not be started is the node's to say.
+  const why = reason === START_ERROR && message ? `: ${message.slice(0, START_MESSAGE_MAX)}` : "";
+  return `${failed.name} exited with ${exitCode}${reason ? ` (${reason}${why})` : ""}`;
 }
+
+/** Why a kubelet says that a program could not be started at all. */
+const START_ERROR = "StartError";
+const START_MESSAGE_MAX = 200;
 
 /** Status of `di-container`, or of the first container where none has that name. */
 function mainStatusOf(pod: Pod): ContainerStatus | undefined {

@@ -1,6 +1,6 @@
 import { strictEqual } from "node:assert/strict";
 import { aContainer, aPod, type PodParts } from "../../tests/support/builders.ts";
-import { isOfType, isReady, workStateOf } from "./state.ts";
+import { failureTextOf, isOfType, isReady, workStateOf } from "./state.ts";
 
 const SIDE_CAR = { containers: [aContainer({ name: "side" }), aContainer()] };
 const BUSY = { running: {} };
@@ -122,3 +122,22 @@ Deno.test.each([
 ])("isOfType() a pod with labels $labels is a learner: $is", ({ labels, is }) => {
   strictEqual(isOfType(aPod("pong-x", { labels }), "learner"), is);
 });
+
+Deno.test.each([
+  { reason: "Error", message: "secret words", text: "di-container exited with 1 (Error)" },
+  {
+    reason: "StartError",
+    message: "no such file",
+    text: "di-container exited with 1 (StartError: no such file)",
+  },
+])(
+  "failureTextOf() of $reason has the node's words, and not the program's",
+  ({ reason, message, text }) => {
+    const terminated = { exitCode: 1, reason, message };
+    const pod = aPod("pong-coordinator", {
+      phase: "Failed",
+      states: { "di-container": { terminated } },
+    });
+    strictEqual(failureTextOf(pod), text);
+  },
+);

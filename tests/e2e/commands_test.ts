@@ -14,6 +14,7 @@ import {
   startCommand,
   startOrchestrator,
 } from "../support/command.ts";
+import { aContainer, aTemplate } from "../support/builders.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
 import { kubeconfigFor, startLateApiServer } from "../support/late_api_server.ts";
@@ -367,6 +368,28 @@ Deno.test.each([
     }),
     end: 1,
     says: /^di-orchestrator: .*spec\.cleanPodPolicy: Unsupported value: "Some"/,
+  },
+  {
+    what: "refuses a field that there is not",
+    text: stringify({
+      ...shellJob("a", "exit 0"),
+      spec: { ...shellJob("a", "exit 0").spec, cleanPodPolcy: "All" },
+    }),
+    end: 1,
+    says: /^di-orchestrator: .*unknown field "spec\.cleanPodPolcy"/,
+  },
+  {
+    what: "ends with 1 when a template is refused",
+    text: stringify({
+      ...shellJob("a", "exit 0"),
+      spec: {
+        ...shellJob("a", "exit 0").spec,
+        learner: {
+          template: aTemplate({ containers: [aContainer({ ports: [{ containerPort: 99_999 }] })] }),
+        },
+      },
+    }),
+    end: 1,
   },
   { what: "ends with 0 when the job succeeds", text: stringify(shellJob("a", "exit 0")), end: 0 },
   { what: "ends with 1 when the job fails", text: stringify(shellJob("a", "exit 3")), end: 1 },

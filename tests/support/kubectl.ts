@@ -44,7 +44,7 @@ export class Kubectl {
   ): Promise<CommandResult> {
     const child = new Deno.Command("kubectl", {
       args: [...this.#global, ...args],
-      env,
+      env: { TMPDIR: this.#folder, ...env },
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
