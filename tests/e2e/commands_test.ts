@@ -390,10 +390,22 @@ Deno.test.each([
       },
     }),
     end: 1,
+    shows:
+      "Not observed: the job starts: InvalidTemplate: spec.learner.template.spec.containers[0]",
   },
-  { what: "ends with 0 when the job succeeds", text: stringify(shellJob("a", "exit 0")), end: 0 },
-  { what: "ends with 1 when the job fails", text: stringify(shellJob("a", "exit 3")), end: 1 },
-])("demo --job FILE $what", async ({ text, end, says }) => {
+  {
+    what: "ends with 0 when the job succeeds",
+    text: stringify(shellJob("a", "exit 0")),
+    end: 0,
+    shows: "The job succeeded.",
+  },
+  {
+    what: "ends with 1 when the job fails",
+    text: stringify(shellJob("a", "exit 3")),
+    end: 1,
+    shows: "The job failed.",
+  },
+])("demo --job FILE $what", async ({ text, end, says, shows = "" }) => {
   await withFolder(async (folder) => {
     const file = `${folder}/job.yaml`;
     await Deno.writeTextFile(file, text);
@@ -401,7 +413,7 @@ Deno.test.each([
     strictEqual(outcome.end, end, outcome.stdout + outcome.stderr);
     if (says === undefined) {
       strictEqual(outcome.stderr, "");
-      ok(outcome.stdout.includes(end === 0 ? "The job succeeded." : "The job failed."));
+      ok(outcome.stdout.includes(shows), outcome.stdout);
     } else assertOneLine(outcome.stderr.replaceAll(file, "FILE"), says);
   });
 });
