@@ -6,6 +6,7 @@ import { endsWithin } from "../lib/abort.ts";
 import type { HealthCheck } from "../lib/health.ts";
 import { listenError, parseBindAddress } from "../lib/listen.ts";
 import type { Logger } from "../lib/logger.ts";
+import { listenOn } from "../lib/node_listen.ts";
 import { type CertificatePair, followCertificate } from "./certificate_files.ts";
 import { answerReview, JUDGES } from "./review.ts";
 
@@ -99,19 +100,11 @@ export function startWebhook(options: WebhookOptions): RunningWebhook {
 
 async function listen(server: Server, bindAddress: string): Promise<number> {
   const { hostname, port } = parseBindAddress(bindAddress);
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: Error & { code?: string }) => {
-      const taken = error.code === "EADDRINUSE";
-      reject(listenError(bindAddress, taken ? new Deno.errors.AddrInUse(error.message) : error));
-    };
-    server.once("error", refuse);
-    server.listen(port, hostname, () => {
-      server.off("error", refuse);
-      resolve();
-    });
-  });
-  const address = server.address();
-  return address !== null && typeof address === "object" ? address.port : port;
+  try {
+    return await listenOn(server, hostname, port);
+  } catch (error) {
+    throw listenError(bindAddress, error);
+  }
 }
 
 /** @returns The path, or `other` for one that is not ours. Never rejects. */

@@ -8,7 +8,8 @@
  */
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import { createServer, type TLSSocket } from "node:tls";
+import { listenOn } from "../../lib/node_listen.ts";
 
 export interface TlsFront {
   readonly port: number;
@@ -37,26 +38,15 @@ export async function startTlsFront({ hostname, port, certPem, keyPem, targetOf 
   );
   // A client that does not trust us, or speaks no TLS, is its own affair.
   server.on("tlsClientError", () => {});
-  await listen(server, hostname, port);
-  const address = server.address();
+  const ownPort = await listenOn(server, hostname, port);
   return {
-    port: address !== null && typeof address === "object" ? address.port : port,
+    port: ownPort,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.all([...open].map(finish));
       await closed;
     },
   };
-}
-
-function listen(server: Server, hostname: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: Error & { code?: string }) => {
-      const taken = error.code === "EADDRINUSE";
-      reject(taken ? new Deno.errors.AddrInUse(error.message, { cause: error }) : error);
-    });
-    server.listen(port, hostname, () => resolve());
-  });
 }
 
 function relay(

@@ -3,9 +3,10 @@
  * read on however much waits; here bytes are handed on as they come, and no faster than they are taken.
  */
 import type { Buffer } from "node:buffer";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { drained } from "../../lib/drained.ts";
+import { listenOn } from "../../lib/node_listen.ts";
 import { rawAnswer } from "../../lib/raw_answer.ts";
 import { errorResponse } from "./http/respond.ts";
 import { authorityOf, type KubeletAccess, kubeletFailure } from "./kubelet_access.ts";
@@ -57,7 +58,7 @@ export async function startUpgradeRelay(
       response.writeHead(answer.status, [...answer.headers, ["connection", "close"]].flat());
       response.end(await answer.text());
     })()));
-  const port = await listen(server);
+  const port = await listenOn(server, "127.0.0.1", 0);
   return {
     address: { transport: "tcp", hostname: "127.0.0.1", port },
     async stop() {
@@ -175,14 +176,4 @@ function asRequest({ method = "GET", url = "/", headers }: IncomingMessage): Req
   const rows = Object.entries(headers)
     .map(([name, value]): [string, string] => [name, String(value)]);
   return new Request(`http://${headers.host ?? "localhost"}${url}`, { method, headers: rows });
-}
-
-function listen(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(address !== null && typeof address === "object" ? address.port : 0);
-    });
-  });
 }

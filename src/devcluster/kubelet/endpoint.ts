@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:https";
 import type { Duplex } from "node:stream";
 import { drained } from "../../lib/drained.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { listenOn } from "../../lib/node_listen.ts";
 import { rawAnswer } from "../../lib/raw_answer.ts";
 import type { ServingCertificate } from "../certificate.ts";
 import { type EndpointAccess, isAllowed } from "./endpoint_access.ts";
@@ -73,13 +74,7 @@ class Endpoint {
   }
 
   async start(): Promise<number> {
-    const server = this.#server;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(0, HOST_IP, resolve);
-    });
-    const address = server.address();
-    this.#port = typeof address === "object" ? address?.port ?? 0 : 0;
+    this.#port = await listenOn(this.#server, HOST_IP, 0);
     return this.#port;
   }
 
