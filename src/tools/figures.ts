@@ -39,7 +39,7 @@ export async function measureStart(program: readonly string[]): Promise<StartFig
     }
     const startMs = performance.now() - startedAt;
     await pause(SETTLE_MS);
-    return { startMs, memoryMb: await memoryOf(child.pid) };
+    return { startMs, memoryMb: proportionalMb(child.pid) };
   } finally {
     child.kill("SIGTERM");
     await child.status;
@@ -78,9 +78,10 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function memoryOf(pid: number): Promise<number> {
-  const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
-  return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN) * 1024 / 1e6;
+/** Proportional set size of a process, in MB (10^6 bytes). */
+export function proportionalMb(pid: number): number {
+  const text = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
+  return Number(/^Pss:\s+([0-9]+) kB/m.exec(text)?.[1]) * 1024 / 1e6;
 }
 
 function pause(ms: number): Promise<void> {

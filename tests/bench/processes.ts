@@ -1,5 +1,6 @@
 /** The program's processes, from the minified bundle, and what can be seen of them from outside. */
 import { fileURLToPath } from "node:url";
+export { proportionalMb } from "../../src/tools/figures.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
 
@@ -42,12 +43,6 @@ export async function isReady(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Proportional set size of a process, in MB (10^6 bytes). */
-export function proportionalMb(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
-  return Number(/^Pss:\s+([0-9]+) kB/m.exec(text)?.[1]) * 1024 / 1e6;
 }
 
 export interface OperatorProcess {
