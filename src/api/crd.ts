@@ -7,6 +7,8 @@ import { GROUP, JOB_NAME_MAX, VERSION } from "./names.ts";
 type JsonSchema = Record<string, unknown>;
 /** A CustomResourceDefinition as JSON. */
 export type Crd = Readonly<Record<string, unknown>> & {
+  readonly apiVersion: string;
+  readonly kind: string;
   readonly metadata: { readonly name: string };
 };
 

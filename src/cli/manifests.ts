@@ -2,8 +2,8 @@
 import { parseAllDocuments } from "yaml";
 import * as z from "zod";
 import {
+  discoverKinds,
   isAlreadyExists,
-  isNotFound,
   type KubeClient,
   type KubeObject,
   NAMESPACES,
@@ -18,9 +18,6 @@ const MANIFEST = z.looseObject({
   apiVersion: z.string().min(1),
   kind: z.string().min(1),
   metadata: z.looseObject({ name: z.string().min(1), namespace: z.string().exactOptional() }),
-});
-const RESOURCE_LIST = z.object({
-  resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
 });
 
 /** @throws {CommandFailure} If the file cannot be read; the message names file, line and column. */
@@ -93,18 +90,7 @@ async function createUnlessThere<T extends KubeObject>(
 /** Asks the API server where a manifest's kind lives. */
 async function resourceOf(client: KubeClient, manifest: Manifest): Promise<Resource<KubeObject>> {
   const { apiVersion, kind } = manifest;
-  const [group = "", version = ""] = apiVersion.includes("/")
-    ? apiVersion.split("/")
-    : ["", apiVersion];
-  const path = group === "" ? `/api/${version}` : `/apis/${apiVersion}`;
-  const list = await client.request<unknown>("GET", path, {}).catch((error: unknown) => {
-    if (isNotFound(error)) return { resources: [] };
-    throw error;
-  });
-  const { resources } = RESOURCE_LIST.parse(list);
-  const found = resources.find((entry) => entry.kind === kind && !entry.name.includes("/"));
-  if (found === undefined) {
-    throw new CommandFailure(`The API server does not know ${kind} of ${apiVersion}`);
-  }
-  return { group, version, kind, plural: found.name, namespaced: found.namespaced };
+  const found = (await discoverKinds(client, apiVersion)).find((each) => each.kind === kind);
+  if (found !== undefined) return found;
+  throw new CommandFailure(`The API server does not know ${kind} of ${apiVersion}`);
 }

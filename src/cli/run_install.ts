@@ -1,7 +1,8 @@
 /** Asks, installs, and says what to do next. */
-import { deploy, OWN_PARTS, parseParts, type Part, undeploy } from "../install/mod.ts";
+import { deploy, OWN_PARTS, type Part, undeploy } from "../install/mod.ts";
 import { type ClusterConfig, KubeClient, loadClusterConfig } from "../kube/mod.ts";
 import type { DeployFlags, InstallFlags, UndeployFlags } from "./install_commands.ts";
+import { readManifests } from "./manifests.ts";
 import { type CommandContext, CommandFailure, kubeEnvironment } from "./process.ts";
 
 export async function runDeploy(flags: DeployFlags, context: CommandContext): Promise<void> {
@@ -70,15 +71,7 @@ function describe({ context, server }: ClusterConfig): string {
 }
 
 async function partsOf({ file }: InstallFlags): Promise<readonly Part[]> {
-  if (file === undefined) return OWN_PARTS;
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(`Cannot read ${file} (--file): ${why}`);
-  }
-  return parseParts(text, file);
+  return file === undefined ? OWN_PARTS : await readManifests(file);
 }
 
 /** `part` with all containers of a Deployment on that image. */

@@ -1,20 +1,21 @@
 /** Brings an installation into a cluster, and waits until it works. */
-import {
-  type Definition,
-  DEFINITIONS,
-  isEstablished,
-  isNotFound,
-  type KubeClient,
-  NAMESPACES,
-} from "../kube/mod.ts";
+import { DEFINITIONS, isServedWithin, type KubeClient, NAMESPACES, PODS } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
-import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
+import {
+  InstallError,
+  keyOfPart,
+  type Part,
+  type Placed,
+  placeParts,
+  readPart,
+  titleOf,
+} from "./objects.ts";
 import { rehearse, requireRights, requireVersion } from "./preflight.ts";
 
 /** Who has set the fields, in `metadata.managedFields`. */
-export const FIELD_MANAGER = "di-orchestrator-deploy";
+const FIELD_MANAGER = "di-orchestrator-deploy";
 /** On what was not there before: only that is taken back. */
-export const MADE_ANNOTATION = "diengine.opendilab.org/made-by";
+const MADE_ANNOTATION = "diengine.opendilab.org/made-by";
 const POLL_MS = 500;
 const ESTABLISH_LIMIT_MS = 30_000;
 
@@ -53,45 +54,34 @@ export async function deploy(options: DeployOptions): Promise<boolean> {
   }
   const more = [{ verb: "list" as const, resource: NAMESPACES }];
   await requireRights(client, placed, ["get", "create", "patch"], more, signal);
-  const before = await Promise.all(placed.map((each) => read(client, each, signal)));
-  const apply = (each: Placed, dryRun: boolean) => {
-    const held = before[placed.indexOf(each)];
-    const isOurs = held === undefined ||
-      held.metadata.annotations?.[MADE_ANNOTATION] === FIELD_MANAGER;
-    return write(client, isOurs ? marked(each) : each, dryRun, signal);
-  };
-  await rehearse(client, placed, apply, signal);
+  const found = await Promise.all(placed.map(async (each) => {
+    const held = await readPart(client, each, signal);
+    return { held, each: held === undefined || isMadeByUs(held) ? marked(each) : each };
+  }));
+  const ready = found.map(({ each }) => each);
+  await rehearse(client, ready, (each) => write(client, each, true, signal), signal);
   const titles = (isThere: boolean) =>
-    placed.filter((_, index) => (before[index] !== undefined) === isThere)
-      .map(({ part }) => titleOf(part));
+    found.filter(({ held }) => (held !== undefined) === isThere)
+      .map(({ each }) => titleOf(each.part));
   if (!await options.confirm({ version, make: titles(false), update: titles(true) })) return false;
 
-  for (const [index, each] of placed.entries()) {
-    const after = await apply(each, false);
-    const held = before[index];
+  for (const { each, held } of found) {
+    const after = await write(client, each, false, signal);
     const what = held === undefined
       ? "created"
       : held.metadata.resourceVersion === after.metadata.resourceVersion
       ? "unchanged"
       : "configured";
     print(`${titleOf(each.part)} ${what}`);
-    if (each.resource.kind === DEFINITIONS.kind) await untilEstablished(client, each, signal);
+    if (each.resource.kind === DEFINITIONS.kind) await requireServed(client, each.part, signal);
   }
-  await untilRolledOut(placed, options);
+  await untilRolledOut(ready, options);
   return true;
 }
 
-async function read(
-  client: KubeClient,
-  { part, resource }: Placed,
-  signal: AbortSignal,
-): Promise<Part | undefined> {
-  try {
-    return await client.get(resource, keyOfPart(part), { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+/** True for a part that was not there before `deploy` made it. */
+export function isMadeByUs({ metadata }: Part): boolean {
+  return metadata.annotations?.[MADE_ANNOTATION] === FIELD_MANAGER;
 }
 
 function marked({ part, resource }: Placed): Placed {
@@ -114,19 +104,10 @@ function write(
   });
 }
 
-async function untilEstablished(
-  client: KubeClient,
-  { part }: Placed,
-  signal: AbortSignal,
-): Promise<void> {
-  const end = performance.now() + ESTABLISH_LIMIT_MS;
-  for (;;) {
-    const definition: Definition = await client.get(DEFINITIONS, keyOfPart(part), { signal });
-    if (isEstablished(definition)) return;
-    signal.throwIfAborted();
-    if (performance.now() > end) throw new InstallError(`${titleOf(part)} is not served yet`);
-    await sleep(POLL_MS, signal);
-  }
+async function requireServed(client: KubeClient, part: Part, signal: AbortSignal): Promise<void> {
+  const wait = { limitMs: ESTABLISH_LIMIT_MS, pollMs: POLL_MS, signal };
+  if (await isServedWithin(client, part.metadata.name ?? "", wait)) return;
+  throw new InstallError(`${titleOf(part)} is not served yet`);
 }
 
 interface DeploymentStatus {
@@ -134,11 +115,6 @@ interface DeploymentStatus {
   readonly replicas?: number;
   readonly updatedReplicas?: number;
   readonly availableReplicas?: number;
-  readonly conditions?: readonly {
-    readonly type: string;
-    readonly status: string;
-    readonly message?: string;
-  }[];
 }
 
 async function untilRolledOut(
@@ -171,7 +147,7 @@ async function untilRolledOut(
 }
 
 /** Where a Deployment stands, as `kubectl rollout status` sees it. */
-export function rolloutOf({ metadata, spec, status }: Part): { text: string; isDone: boolean } {
+function rolloutOf({ metadata, spec, status }: Part): { text: string; isDone: boolean } {
   const { replicas: wanted = 1 } = (spec ?? {}) as { readonly replicas?: number };
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } =
     (status ?? {}) as DeploymentStatus;
@@ -185,28 +161,14 @@ export function rolloutOf({ metadata, spec, status }: Part): { text: string; isD
   return { text: `${availableReplicas} of ${wanted} available${leaving}`, isDone };
 }
 
-interface Waiting {
-  readonly items: readonly {
-    readonly metadata: { readonly name?: string };
-    readonly status?: {
-      readonly conditions?: readonly { type: string; status: string; message?: string }[];
-      readonly containerStatuses?: readonly {
-        readonly state?: { readonly waiting?: { readonly reason?: string; message?: string } };
-      }[];
-    };
-  }[];
-}
-
 /** What the pods of a Deployment that does not get on say. */
 async function whyNot(client: KubeClient, part: Part, signal: AbortSignal): Promise<string[]> {
+  const { namespace = "" } = part.metadata;
   const { matchLabels = {} } =
     (part.spec as { selector?: { matchLabels?: Record<string, string> } })?.selector ?? {};
-  const selector = Object.entries(matchLabels).map((pair) => pair.join("=")).join(",");
-  const path = `/api/v1/namespaces/${part.metadata.namespace}/pods?labelSelector=${
-    encodeURIComponent(selector)
-  }`;
+  const labelSelector = Object.entries(matchLabels).map((pair) => pair.join("=")).join(",");
   // That it is late is worth more than why, which one may have no right to read.
-  const { items } = await client.request<Waiting>("GET", path, { signal })
+  const { items } = await client.list(PODS, { namespace, labelSelector, signal })
     .catch(() => ({ items: [] }));
   return items.flatMap(({ metadata: { name }, status }) => {
     const reasons = [

@@ -3,14 +3,13 @@ import {
   ApiError,
   type KubeClient,
   type KubeObject,
-  listPath,
   NAMESPACES,
   type Resource,
 } from "../kube/mod.ts";
 import { InstallError, type Placed, titleOf } from "./objects.ts";
 
 /** The oldest minor whose CRDs have the rules (CEL) that ours are checked with. */
-export const OLDEST = { major: 1, minor: 29 };
+const OLDEST = { major: 1, minor: 29 };
 
 /** Refuses clusters that are too old. @returns The version, as `v1.36.3`. @throws {InstallError} */
 export async function requireVersion(client: KubeClient, signal: AbortSignal): Promise<string> {
@@ -19,16 +18,17 @@ export async function requireVersion(client: KubeClient, signal: AbortSignal): P
     readonly minor: string;
     readonly gitVersion: string;
   }>("GET", "/version", { signal });
-  // Some distributions write the minor as `29+`.
-  const [is, least] = [[major, minor].map(parseFloat), [OLDEST.major, OLDEST.minor]] as const;
-  const [isMajor = 0, isMinor = 0] = is.map((part) => (Number.isNaN(part) ? 0 : part));
-  if (isMajor > least[0] || (isMajor === least[0] && isMinor >= least[1])) return gitVersion;
+  // Some distributions write the minor as `29+`; of what is no number nothing is true.
+  const [isMajor, isMinor] = [parseFloat(major), parseFloat(minor)];
+  const isEnough = isMajor > OLDEST.major ||
+    (isMajor === OLDEST.major && isMinor >= OLDEST.minor);
+  if (isEnough) return gitVersion;
   throw new InstallError(
-    `The cluster is Kubernetes ${gitVersion}; needed is ${least.join(".")} or later`,
+    `The cluster is Kubernetes ${gitVersion}; needed is ${OLDEST.major}.${OLDEST.minor} or later`,
   );
 }
 
-export type Verb = "get" | "list" | "create" | "patch" | "delete";
+type Verb = "get" | "list" | "create" | "patch" | "delete";
 
 /** A right beyond those to the parts themselves. */
 export interface Right {
@@ -88,16 +88,17 @@ export async function requireRights(
 export async function rehearse(
   client: KubeClient,
   parts: readonly Placed[],
-  write: (placed: Placed, dryRun: boolean) => Promise<unknown>,
+  tryOut: (placed: Placed) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const there = new Set(await existingNamespaces(client, signal));
+  const { items } = await client.list(NAMESPACES, { signal });
+  const there = new Set(items.map(({ metadata }) => metadata.name));
   const possible = parts.filter(({ part, resource }) =>
-    !resource.namespaced || there.has(part.metadata.namespace ?? "")
+    !resource.namespaced || there.has(part.metadata.namespace)
   );
   const refusals = await Promise.all(possible.map(async (placed) => {
     try {
-      await write(placed, true);
+      await tryOut(placed);
       return [];
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -106,10 +107,4 @@ export async function rehearse(
   }));
   if (refusals.flat().length === 0) return;
   throw new InstallError(`The API server refuses:\n${refusals.flat().join("\n")}`);
-}
-
-async function existingNamespaces(client: KubeClient, signal: AbortSignal): Promise<string[]> {
-  const path = listPath(NAMESPACES);
-  const { items } = await client.request<{ items: KubeObject[] }>("GET", path, { signal });
-  return items.map(({ metadata }) => metadata.name ?? "");
 }

@@ -1,6 +1,7 @@
 /** Takes an installation back: what `deploy` has made, and nothing else. */
 import { AGGREGATOR_CONFIGS, type DIJob, DIJOBS } from "../api/mod.ts";
 import {
+  ifFound,
   isConflict,
   isNotFound,
   keyOf,
@@ -10,8 +11,8 @@ import {
   type Resource,
 } from "../kube/mod.ts";
 import { sleep } from "../lib/abort.ts";
-import { FIELD_MANAGER, MADE_ANNOTATION } from "./deploy.ts";
-import { InstallError, keyOfPart, type Part, type Placed, placeParts, titleOf } from "./objects.ts";
+import { isMadeByUs } from "./deploy.ts";
+import { InstallError, keyOfPart, type Part, placeParts, readPart, titleOf } from "./objects.ts";
 import { findForeign } from "./foreign.ts";
 import { requireRights, type Right } from "./preflight.ts";
 
@@ -56,10 +57,9 @@ export async function undeploy(options: UndeployOptions): Promise<boolean> {
   await requireRights(client, placed, ["get", "delete"], more, signal);
   const there = (await Promise.all(placed.map(async (each) => ({
     each,
-    held: await read(client, each, signal),
+    held: await readPart(client, each, signal),
   })))).filter(({ held }) => held !== undefined);
-  const isOurs = (held: Part | undefined) =>
-    held?.metadata.annotations?.[MADE_ANNOTATION] === FIELD_MANAGER;
+  const isOurs = (held: Part | undefined) => held !== undefined && isMadeByUs(held);
   const made = there.filter(({ held }) => isOurs(held)).reverse();
   const shared = await sharedNamespaces(client, made.map(({ each }) => each.part), signal);
   const ours = made.filter(({ each }) => !shared.has(each.part));
@@ -98,7 +98,7 @@ export async function undeploy(options: UndeployOptions): Promise<boolean> {
   }
   await untilGone("the parts of the installation", signal, async () => {
     const left = await Promise.all(ours.map(async ({ each, held }) => {
-      const now = await read(client, each, signal);
+      const now = await readPart(client, each, signal);
       return now?.metadata.uid === held?.metadata.uid ? [titleOf(each.part)] : [];
     }));
     return left.flat();
@@ -120,19 +120,6 @@ async function sharedNamespaces(
   return new Map(found.flat());
 }
 
-async function read(
-  client: KubeClient,
-  { part, resource }: Placed,
-  signal: AbortSignal,
-): Promise<Part | undefined> {
-  try {
-    return await client.get(resource, keyOfPart(part), { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
 /** @throws {InstallError} */
 function refuse(jobs: readonly string[]): never {
   throw new InstallError(
@@ -146,17 +133,13 @@ function namesOf(objects: readonly KubeObject[]): string[] {
   return objects.map((object) => keyText(keyOf(object)));
 }
 
+/** All objects of a kind; none of one that the cluster does not know. */
 async function listAll<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
   signal: AbortSignal,
 ): Promise<T[]> {
-  try {
-    return (await client.list(resource, { signal })).items;
-  } catch (error) {
-    if (isNotFound(error)) return [];
-    throw error;
-  }
+  return (await ifFound(client.list(resource, { signal })))?.items ?? [];
 }
 
 /** Deletes the jobs and waits, while the operator's pods and garbage collection are still there. */

@@ -30,18 +30,35 @@ const POLL_MS = 10;
  * @throws {ConnectionError} If its kind is not served in 10 s.
  */
 export async function createDefinition(client: KubeClient, definition: Definition): Promise<void> {
-  const { metadata } = await client.create(DEFINITIONS, definition);
-  const key = { namespace: "", name: metadata.name ?? "" };
-  const end = performance.now() + ESTABLISH_LIMIT_MS;
-  while (performance.now() < end) {
-    if (isEstablished(await client.get(DEFINITIONS, key))) return;
-    await sleep(POLL_MS);
-  }
-  throw new ConnectionError(`${key.name} is not served after ${ESTABLISH_LIMIT_MS} ms`, undefined);
+  const { metadata: { name = "" } } = await client.create(DEFINITIONS, definition);
+  const wait = { limitMs: ESTABLISH_LIMIT_MS, pollMs: POLL_MS };
+  if (await isServedWithin(client, name, wait)) return;
+  throw new ConnectionError(`${name} is not served after ${ESTABLISH_LIMIT_MS} ms`, undefined);
 }
 
-/** True once the kind is served. */
-export function isEstablished({ status }: Definition): boolean {
+/** Waits until the kind of a definition is served; false when it is not in time. */
+export async function isServedWithin(
+  client: KubeClient,
+  name: string,
+  { limitMs, pollMs, signal }: {
+    readonly limitMs: number;
+    readonly pollMs: number;
+    readonly signal?: AbortSignal;
+  },
+): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  while (performance.now() < end) {
+    const key = { namespace: "", name };
+    if (isEstablished(await client.get(DEFINITIONS, key, { ...(signal && { signal }) }))) {
+      return true;
+    }
+    signal?.throwIfAborted();
+    await sleep(pollMs, signal);
+  }
+  return false;
+}
+
+function isEstablished({ status }: Definition): boolean {
   return status?.conditions?.some(({ type, status }) =>
     type === "Established" && status === "True"
   ) ?? false;

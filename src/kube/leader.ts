@@ -2,7 +2,7 @@
 import { sleep } from "../lib/abort.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { KubeClient } from "./client.ts";
-import { isAlreadyExists, isConflict, isNotFound } from "./errors.ts";
+import { ifFound, isAlreadyExists, isConflict } from "./errors.ts";
 import { LeaseWatch } from "./lease_watch.ts";
 import { LEASES } from "./resources.ts";
 import type { Lease, ObjectKey } from "./types.ts";
@@ -108,16 +108,11 @@ function durationMs(lease: Lease | undefined): number {
   return (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
 }
 
-async function readLease(
+function readLease(
   { client, lease }: ElectionOptions,
   timeoutMs: number,
 ): Promise<Lease | undefined> {
-  try {
-    return await client.get(LEASES, lease, { timeoutMs });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  return ifFound(client.get(LEASES, lease, { timeoutMs }));
 }
 
 async function writeLease(

@@ -2,6 +2,7 @@
 export * from "./cache.ts";
 export * from "./client.ts";
 export * from "./definitions.ts";
+export * from "./discovery.ts";
 export * from "./errors.ts";
 export * from "./kubeconfig.ts";
 export * from "./leader.ts";

@@ -8,7 +8,7 @@ import {
   WorkQueue,
 } from "../controller/mod.ts";
 import {
-  isNotFound,
+  ifFound,
   keyOf,
   keyText,
   type KubeClient,
@@ -107,16 +107,10 @@ export function startOperator(options: OperatorOptions): RunningOperator {
     name: `cache-${name}`,
     failure: () => (cache.isFilled ? undefined : `${name} have not all been read yet`),
   }));
-  const readAggregatorConfig = async () => {
-    try {
-      return await client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig, {
-        signal: cuttingOff.signal,
-      });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  };
+  const readAggregatorConfig = () =>
+    ifFound(
+      client.get(AGGREGATOR_CONFIGS, options.aggregatorConfig, { signal: cuttingOff.signal }),
+    );
   const templates = new TemplateChecker(client, options.serverAddress, now);
   const work = async () => {
     const filled = Object.values(caches).map((cache) => cache.filled);

@@ -7,6 +7,7 @@
  */
 import { AllocationError } from "../allocation/mod.ts";
 import {
+  ifFound,
   isAlreadyExists,
   isConflict,
   isNotFound,
@@ -266,14 +267,10 @@ export class RequestLedger {
     this.#delivered.delete(uid);
   }
 
-  async #read(name: string, signal: AbortSignal): Promise<Lease | undefined> {
+  #read(name: string, signal: AbortSignal): Promise<Lease | undefined> {
     const { client, namespace } = this.#options;
-    try {
-      return await retryPassing(() => client.get(LEASES, { namespace, name }, { signal }), signal);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const read = () => client.get(LEASES, { namespace, name }, { signal });
+    return ifFound(retryPassing(read, signal));
   }
 
   /** @returns Undefined when somebody else was faster. */

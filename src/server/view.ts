@@ -10,7 +10,7 @@ import {
 import { REPLACES_NAME_ANNOTATION } from "../allocation/mod.ts";
 import {
   controllerOf,
-  isNotFound,
+  ifFound,
   type KubeClient,
   type KubeObject,
   listWatch,
@@ -268,10 +268,5 @@ async function getOrNothing<T extends KubeObject>(
 ): Promise<T | undefined> {
   // Nothing has such a name, and a path with ".." in it would lead elsewhere.
   if (!NAME_FORM.test(key.namespace) || !NAME_FORM.test(key.name)) return undefined;
-  try {
-    return await client.get(resource, key, { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  return await ifFound(client.get(resource, key, { signal }));
 }

@@ -27,12 +27,13 @@ export async function installationFiles(made: Outputs): Promise<Outputs> {
   const texts = await Promise.all(
     resources.map((name) => made[`${BASE}/${name}`] ?? read(name)),
   );
+  const stored = texts.filter((text) => !Object.values(made).includes(text));
   const head = generatedFrom(BASE) +
     "# The operator and the server with all that they need:\n" +
     "#   kubectl apply -f deploy/di-manager.yaml\n";
   const plain = texts.map((text) => text.replace(generatedFrom("src/api"), "")).join("---\n");
-  // For the executable, which has no files beside it.
-  const objects = parseAllDocuments(plain).map((document) => document.toJS());
+  // For the executable, which has no files beside it, and makes the definitions itself.
+  const objects = parseAllDocuments(stored.join("---\n")).map((document) => document.toJS());
   return {
     "deploy/di-manager.yaml": head + plain,
     "src/install/objects.json": `${JSON.stringify(objects, null, 2)}\n`,

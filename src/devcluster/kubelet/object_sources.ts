@@ -2,7 +2,7 @@
 import {
   type CallOptions,
   CONFIG_MAPS,
-  isNotFound,
+  ifFound,
   type KubeClient,
   type KubeObject,
   type Pod,
@@ -26,9 +26,8 @@ export function readSources(
   const options = { signal };
   return {
     allocatable,
-    configMap: (namespace, name) =>
-      orUndefined(client.get(CONFIG_MAPS, { namespace, name }, options)),
-    secret: (namespace, name) => orUndefined(client.get(SECRETS, { namespace, name }, options)),
+    configMap: (namespace, name) => ifFound(client.get(CONFIG_MAPS, { namespace, name }, options)),
+    secret: (namespace, name) => ifFound(client.get(SECRETS, { namespace, name }, options)),
     serviceAccountToken: (pod, request) => requestToken(client, pod, request, options),
   };
 }
@@ -83,13 +82,4 @@ export function withKeptTokens(sources: VolumeSources, now: () => number): Volum
       return token;
     },
   };
-}
-
-async function orUndefined<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
