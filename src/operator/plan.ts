@@ -1,5 +1,5 @@
 /** The operator's decisions: one snapshot in, writes out. */
-import { type DIJobStatus, isFinished, isManagedElsewhere } from "../api/mod.ts";
+import { type DIJobStatus, isFinished } from "../api/mod.ts";
 import type { Pod, Service } from "../kube/mod.ts";
 import type { BackoffPolicy } from "../lib/backoff.ts";
 import { planCleanup, planRemoval } from "./cleanup.ts";
@@ -7,7 +7,7 @@ import { msToExpiry } from "./expiry.ts";
 import { planPods } from "./pods.ts";
 import { planServices } from "./services.ts";
 import type { JobSnapshot } from "./snapshot.ts";
-import { msToDeadline, type Stage, stageOf } from "./stage.ts";
+import { isLeftAlone, msToDeadline, type Stage, stageOf } from "./stage.ts";
 import { planStatus } from "./status.ts";
 import { REFUSAL_MS } from "./templates.ts";
 
@@ -43,9 +43,8 @@ const LOOK_AGAIN_MS = 12 * 3_600_000;
 /** Every write that brings the cluster nearer to the job's spec; no actions once it has arrived. */
 export function planJob(snapshot: JobSnapshot, options: PlanOptions): Plan {
   const { job } = snapshot;
-  if (isManagedElsewhere(job)) return { actions: [] };
-  // Garbage collection takes everything along; what we made now would only hold it up.
-  if (job.metadata.deletionTimestamp !== undefined) return { actions: [] };
+  // Of a job in deletion garbage collection takes everything along; what we made now would only hold it up.
+  if (isLeftAlone(job)) return { actions: [] };
   // Finished stays finished: its coordinator may be gone by now and must not start again.
   if (isFinished(job.status?.phase)) return planFinished(snapshot);
 

@@ -1,38 +1,30 @@
 /** The pods that the operator makes: coordinator, the job's aggregator, and the replicas it is started with. */
-import {
-  type AggregatorConfig,
-  coordinatorName,
-  type DIJob,
-  isFinished,
-  jobAggregatorName,
-  replicaName,
-} from "../api/mod.ts";
+import { type AggregatorConfig, type DIJob, jobAggregatorName, replicaName } from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
 import { addressOf, buildCoordinator, buildJobAggregator, buildPod } from "../replicas/mod.ts";
 import { AGGREGATOR_VARIABLE, type JobSnapshot } from "./snapshot.ts";
+import { coordinatorOf, mayStart } from "./stage.ts";
 
 /**
  * True when a pod may have to be made for whose shape the aggregator configuration counts. It is read
  * from the API server then, not from a cache: a job and its configuration are often applied in one go,
  * and the two come by different watches.
  */
-export function needsAggregatorConfig({ job, pods }: JobSnapshot): boolean {
-  if (isFinished(job.status?.phase) || job.metadata.deletionTimestamp !== undefined) return false;
-  if (job.spec.suspend) return false;
-  const coordinator = podNamed(pods, coordinatorName(job.metadata.name ?? ""));
+export function needsAggregatorConfig(snapshot: JobSnapshot): boolean {
+  const { job, pods } = snapshot;
+  if (!mayStart(job)) return false;
+  const coordinator = coordinatorOf(snapshot);
   return coordinator === undefined ||
     (wantsAggregator(coordinator, job) && jobAggregator(job, pods) === undefined);
 }
 
 /**
- * The missing ones of coordinator, job aggregator and the replicas that the job is started with. A pod that is on its way out still counts as
- * there: its successor has the same name and must wait.
+ * The missing ones of coordinator, job aggregator and the replicas that the job is started with. A pod that
+ * is on its way out still counts as there: its successor has the same name and must wait.
  */
-export function planPods(
-  { job, pods, aggregatorConfig }: JobSnapshot,
-  serverAddress: string,
-): Pod[] {
-  const coordinator = podNamed(pods, coordinatorName(job.metadata.name ?? ""));
+export function planPods(snapshot: JobSnapshot, serverAddress: string): Pod[] {
+  const { job, pods, aggregatorConfig } = snapshot;
+  const coordinator = coordinatorOf(snapshot);
   // A coordinator that runs keeps what it was started with, also when the configuration changes.
   const wanted = coordinator === undefined
     ? aggregatorConfig?.spec.provisioning === "PerJob"
@@ -45,7 +37,6 @@ export function planPods(
   if (coordinator === undefined && first.length === 0) {
     missing.push(buildCoordinator(job, {
       serverAddress,
-      restarts: job.status?.restarts ?? 0,
       aggregatorAddress: aggregator && addressOf(aggregator, "aggregator"),
     }));
   }
@@ -81,12 +72,8 @@ function buildAggregator(
   return template && buildJobAggregator(job, template, serverAddress);
 }
 
-function jobAggregator(job: DIJob, pods: readonly Pod[]): Pod | undefined {
-  return podNamed(pods, jobAggregatorName(job.metadata.name ?? ""));
-}
-
-function podNamed(pods: readonly Pod[], name: string): Pod | undefined {
-  return pods.find((pod) => pod.metadata.name === name);
+function jobAggregator({ metadata: { name = "" } }: DIJob, pods: readonly Pod[]): Pod | undefined {
+  return pods.find((pod) => pod.metadata.name === jobAggregatorName(name));
 }
 
 /** True when the coordinator was told of the job's own aggregator; a template may name another one. */

@@ -1,7 +1,6 @@
 /** The shell around the decisions: reads a snapshot, does the writes, reports them. */
 import {
   type AggregatorConfig,
-  coordinatorName,
   type DIJob,
   DIJOBS,
   type DIJobStatus,
@@ -10,6 +9,7 @@ import {
 import {
   ApiError,
   controllerOf,
+  ifFound,
   isAlreadyExists,
   isConflict,
   isNotFound,
@@ -28,7 +28,7 @@ import type { Logger } from "../lib/logger.ts";
 import { mapLimited } from "../lib/parallel.ts";
 import { buildService } from "../replicas/mod.ts";
 import { type EventRecorder, type JobEvent, statusEvents } from "./events.ts";
-import { type Action, planJob, type PlanOptions } from "./plan.ts";
+import { type Action, type Plan, planJob, type PlanOptions } from "./plan.ts";
 import { needsAggregatorConfig } from "./pods.ts";
 import {
   type Caches,
@@ -40,6 +40,7 @@ import {
   trimPod,
   trimService,
 } from "./snapshot.ts";
+import { coordinatorOf, isLeftAlone } from "./stage.ts";
 import { isSameStatus, withFailure, withoutFailure } from "./status.ts";
 import { needsTemplateCheck } from "./templates.ts";
 
@@ -95,7 +96,7 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   if (cached === undefined) return 0; // Deleted: owner references take the pods along.
   if (!await isCurrent(cached, deps)) return 0; // What is newer has put the key into the queue again.
   const { job, now } = cached;
-  let plan = planJob(cached, deps.plan);
+  let plan: Plan | undefined;
   let failure: unknown;
   try {
     const [aggregatorConfig, templates] = await Promise.all([
@@ -107,6 +108,7 @@ export async function reconcileJob(key: ObjectKey, deps: ReconcileDeps): Promise
   } catch (error) {
     failure = error;
   }
+  plan ??= planJob(cached, deps.plan); // what it comes to without what could not be read
   // The status would be that of a job as it was; the change has put the key into the queue again.
   if (failure === undefined && isSuperseded(job, deps.caches)) return 0;
   if (plan.status !== undefined) {
@@ -151,21 +153,17 @@ function isSuperseded(job: DIJob, { jobs }: Caches): boolean {
  * jobs may be behind that of pods, and a finished job must never run again.
  */
 async function isCurrent(
-  { job, pods }: JobSnapshot,
+  snapshot: JobSnapshot,
   { client, caches, signal }: ReconcileDeps,
 ): Promise<boolean> {
-  const { name = "", resourceVersion } = job.metadata;
-  const hasCoordinator = pods.some(({ metadata }) => metadata.name === coordinatorName(name));
-  if (hasCoordinator || isFinished(job.status?.phase)) return true;
-  try {
-    const now = await client.get(DIJOBS, keyOf(job), { signal });
-    if (now.metadata.resourceVersion === resourceVersion) return true;
-    caches.jobs.observe(trimJob(now));
-    return false;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
+  const { job } = snapshot;
+  if (isLeftAlone(job) || isFinished(job.status?.phase)) return true; // nothing is started for it
+  if (coordinatorOf(snapshot) !== undefined) return true;
+  const now = await ifFound(client.get(DIJOBS, keyOf(job), { signal }));
+  if (now === undefined) return false;
+  if (now.metadata.resourceVersion === job.metadata.resourceVersion) return true;
+  caches.jobs.observe(trimJob(now));
+  return false;
 }
 
 async function apply(action: Action, job: DIJob, deps: PassDeps): Promise<void> {

@@ -1,5 +1,11 @@
 /** Where an unfinished job stands: what its spec and its clock say before its pods are looked at. */
-import { coordinatorName, type DIJob, RESTART_ANNOTATION } from "../api/mod.ts";
+import {
+  coordinatorName,
+  type DIJob,
+  isFinished,
+  isManagedElsewhere,
+  RESTART_ANNOTATION,
+} from "../api/mod.ts";
 import type { Pod } from "../kube/mod.ts";
 import { backoffMs, type BackoffPolicy } from "../lib/backoff.ts";
 import { workStateOf } from "../replicas/mod.ts";
@@ -28,6 +34,16 @@ export const RESTART_BACKOFF: BackoffPolicy = {
   factor: 2,
   jitter: 0,
 };
+
+/** True for a job that nothing is done for: another controller's, or one that is being deleted. */
+export function isLeftAlone(job: DIJob): boolean {
+  return isManagedElsewhere(job) || job.metadata.deletionTimestamp !== undefined;
+}
+
+/** True for a job that pods may have to be made for. */
+export function mayStart(job: DIJob): boolean {
+  return !isLeftAlone(job) && !isFinished(job.status?.phase) && !job.spec.suspend;
+}
 
 /** The first that applies. */
 export function stageOf(snapshot: JobSnapshot, backoff: BackoffPolicy): Stage {

@@ -33,7 +33,7 @@ export const DEADLINE_REASON = "DeadlineExceeded";
 const RETRIED_REASON = "CoordinatorFailed";
 /** Condition that says whether the API server would take the pods of the templates. */
 export const ACCEPTED = "Accepted";
-export const INVALID_TEMPLATE = "InvalidTemplate";
+const INVALID_TEMPLATE = "InvalidTemplate";
 
 /** A phase, and what its condition and its event say of it. */
 interface Outcome {

@@ -3,11 +3,11 @@
  * so one pod of each is sent as a dry run before anything is started.
  */
 import { createHash } from "node:crypto";
-import { type DIJob, isFinished, isManagedElsewhere, replicaName } from "../api/mod.ts";
+import { type DIJob, replicaName } from "../api/mod.ts";
 import { ApiError, keyOf, type KubeClient, type Pod, PODS } from "../kube/mod.ts";
 import { buildCoordinator, buildPod } from "../replicas/mod.ts";
 import type { JobSnapshot, TemplateVerdict } from "./snapshot.ts";
-import { coordinatorOf } from "./stage.ts";
+import { coordinatorOf, mayStart } from "./stage.ts";
 import { ACCEPTED } from "./status.ts";
 
 /** For how long anything but a yes is believed, in ms: it may be the cluster that has changed. */
@@ -22,15 +22,11 @@ const MESSAGE_MAX = 2000;
 /** True while something is still to be started, or the spec has changed since it was last looked at. */
 export function needsTemplateCheck(snapshot: JobSnapshot): boolean {
   const { job } = snapshot;
-  const { status, spec, metadata } = job;
-  if (isFinished(status?.phase) || metadata.deletionTimestamp !== undefined) return false;
-  if (isManagedElsewhere(job) || spec.suspend) return false;
+  if (!mayStart(job)) return false;
+  const { status, metadata } = job;
+  if (status?.observedGeneration !== metadata.generation) return true;
   const accepted = status?.conditions?.find(({ type }) => type === ACCEPTED)?.status;
-  if (
-    accepted === "False" || accepted === "Unknown" ||
-    status?.observedGeneration !== metadata.generation
-  ) return true;
-  return accepted === undefined && coordinatorOf(snapshot) === undefined;
+  return accepted === undefined ? coordinatorOf(snapshot) === undefined : accepted !== "True";
 }
 
 /** Asks the API server, and remembers what it said of equal templates. */
@@ -48,13 +44,13 @@ export class TemplateChecker {
 
   /** What the API server says of the job's templates. */
   async check(job: DIJob, signal: AbortSignal): Promise<TemplateVerdict> {
-    const pods = samplePods(job, this.#serverAddress);
     const key = digestOf(job);
     const known = this.#known.get(key);
     if (known !== undefined && this.#now() - known.atMs < lifetimeMs(known.verdict)) {
       return known.verdict;
     }
-    const results = await Promise.all(pods.map((sample) => this.#try(sample, signal)));
+    const samples = samplePods(job, this.#serverAddress);
+    const results = await Promise.all(samples.map((sample) => this.#try(sample, signal)));
     const refusals = results.filter((result) => typeof result === "string");
     const verdict: TemplateVerdict = refusals.length > 0
       ? { kind: "refused", message: refusals.join("; ").slice(0, MESSAGE_MAX) }

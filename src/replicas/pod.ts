@@ -105,10 +105,8 @@ export function buildPod(order: PodOrder): Pod {
 /** The coordinator. It runs once: a coordinator that ends has ended its job. */
 export function buildCoordinator(
   job: DIJob,
-  { serverAddress, restarts = 0, aggregatorAddress }: {
+  { serverAddress, aggregatorAddress }: {
     readonly serverAddress: string;
-    /** How often the job's coordinator was started again before. */
-    readonly restarts?: number;
     /** `<pod>.<namespace>:<port>` of the job's own aggregator, where it has one. */
     readonly aggregatorAddress?: string | undefined;
   },
@@ -123,7 +121,7 @@ export function buildCoordinator(
     name,
     template,
     serverAddress,
-    restarts,
+    restarts: job.status?.restarts ?? 0,
     env: [
       { name: "KUBERNETES_COORDINATOR_URL", value: address },
       ...(aggregatorAddress === undefined
